@@ -1,0 +1,54 @@
+"""Finite Markov decision processes and their exact (soft) solutions.
+
+    model         the MDP: transition, initial, horizon, discount, final_value
+    bellman       soft control by backward induction
+    occupancy     what a policy visits and earns
+    trajectories  every trajectory of a small model, one row each
+    boltzmann     the maximum entropy law over trajectories
+    gallery       named tiny models
+    interop       models from elsewhere
+    scalars       the number types: floats, balls, rationals and their logarithms, symbols
+
+| symbol             | name                        | shape            | unit             |
+|--------------------|-----------------------------|------------------|------------------|
+| S, A, T            | `n_states`, `n_actions`, `horizon` |           |                  |
+| gamma, alpha       | `discount`, `temperature`   | ()               | -, reward a nat  |
+| P, rho             | `transition`, `initial`     | [s, a, s'], [s]  | probability      |
+| pi                 | `policy`                    | [s, a], [t, s, a]| probability      |
+| Q, V               | `q`, `v`                    | [t, s, a], [t, s]| reward           |
+| tau, p(tau)        | `trajectory`, `law`         | [n]              | probability      |
+| log Z              | `log_partition`             | ()               | nats             |
+| mu_t(s), mu_t(s,a) | `state_marginals`, `marginals` | [t, s], [t, s, a] | probability  |
+| mu(s, a)           | `occupancy`                 | [s, a]           | visits           |
+
+There are T decisions t = 0 ... T-1 and T+1 states. A reward is [s], [s, a] or [s, a, s'], told apart by the number of
+axes. Unavailable actions have policy 0 and q log 0; rows of terminal states are zero. Logarithms are natural.
+"""
+
+from mdps import boltzmann, gallery, scalars
+from mdps.bellman import SoftSolution, soft_solution
+from mdps.errors import InvalidArgument, InvalidModel, OutOfReach
+from mdps.model import MDP
+from mdps.occupancy import marginals, occupancy, policy_value, state_marginals
+from mdps.scalars import log
+from mdps.trajectories import Trajectories, trajectories, trajectory_count
+
+__all__ = [
+    "MDP",
+    "InvalidArgument",
+    "InvalidModel",
+    "OutOfReach",
+    "SoftSolution",
+    "Trajectories",
+    "boltzmann",
+    "gallery",
+    "log",
+    "marginals",
+    "occupancy",
+    "policy_value",
+    "scalars",
+    "soft_solution",
+    "state_marginals",
+    "trajectories",
+    "trajectory_count",
+]

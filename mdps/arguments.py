@@ -1,0 +1,231 @@
+"""What a reward, a policy, a temperature and an expert must satisfy, checked once at the door.
+
+Each check returns the argument as a read-only array in the model's arithmetic, or raises `InvalidArgument` with what
+was expected, what came, where, and what to do. An exact argument is converted to the arithmetic of its model; a float
+is never taken for an exact number. Types that ride on others (duals, rounding) pass as they are.
+
+Shapes are told apart by the number of axes beyond the model's batch axes, never by their lengths or values.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from mdps import scalars
+from mdps.door import UNIT_ROUNDOFF, check_distribution
+from mdps.errors import InvalidArgument, InvalidModel, OutOfReach
+from mdps.kernels import Sparse
+from mdps.model import MDP
+
+AXES = {1: "s", 2: "sa", 3: "sas"}
+
+
+def numbers(name: str, value: Any, level: str) -> np.ndarray:
+    """An array of numbers in the arithmetic `level`: exact ones are converted, floats are not made exact."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise InvalidArgument(f"{name} is not a rectangular array: {error}") from None
+    if array.dtype.kind not in "iufO":
+        raise InvalidArgument(f"{name} has dtype {array.dtype}; expected numbers")
+    if array.dtype == object or array.dtype.kind in "iu":
+        if array.dtype == object and any(x is None or isinstance(x, (str, bytes, list)) for x in array.flat):
+            raise InvalidArgument(f"{name} holds something that is not a number; expected a rectangular array of numbers")
+        own = "exact" if array.dtype != object else scalars.level_of(array)
+        integers = array.dtype != object or all(isinstance(x, (int, np.integer)) for x in array.flat)
+        if own in ("carrier", level):
+            return array if own == "carrier" or own == level != "float" else scalars.convert(array, level)
+        if integers or own == "exact":
+            return scalars.convert(array, level)
+    elif level == "float":
+        own = "float"
+        array = np.asarray(array, dtype=float)
+        if not np.isfinite(array).all():
+            at = _first(~np.isfinite(array))
+            raise InvalidArgument(f"{name}{at} is {array[tuple(at)]}; expected finite numbers")
+        return array
+    else:
+        own = "float"
+    raise InvalidArgument(
+        f"{name} is {own} and the model is {level}; write {name} in exact numbers (Fractions), or take mdp.to('float')"
+    )
+
+
+def _first(mask: np.ndarray) -> list[int]:
+    return [int(i) for i in np.argwhere(mask)[0]] if mask.ndim else []
+
+
+def checked_horizon(mdp: MDP) -> int:
+    """The horizon T of a finite problem; the other kinds are `OutOfReach`."""
+    if mdp.horizon is None:
+        kind = "episodic" if mdp.discount == 1 else "discounted without end"
+        raise OutOfReach(f"this solver treats finite horizons; the model is {kind} (horizon=None): give it a horizon")
+    return mdp.horizon
+
+
+def checked_temperature(temperature: Any, level: str) -> Any:
+    """A positive number alpha, in units of reward per nat."""
+    array = np.asarray(temperature)
+    if array.shape != ():
+        raise InvalidArgument(f"temperature has shape {array.shape}; expected one positive number")
+    alpha = numbers("temperature", array, level)[()]
+    if not alpha > 0:
+        raise InvalidArgument(f"temperature is {alpha}; expected a positive number")
+    return alpha
+
+
+def reward_axes(mdp: MDP, reward: np.ndarray, name: str = "reward") -> str:
+    """'s', 'sa' or 'sas': what a reward depends on, told by its number of axes beyond the batch axes."""
+    batch = mdp.batch_shape
+    axes = AXES.get(reward.ndim - len(batch), "")
+    n_states, n_actions = mdp.n_states, mdp.n_actions
+    shapes = {"s": (n_states,), "sa": (n_states, n_actions), "sas": (n_states, n_actions, n_states)}
+    if not axes or reward.shape != batch + shapes[axes]:
+        expected = " or ".join(str(batch + shape) for shape in shapes.values())
+        raise InvalidArgument(f"{name} has shape {reward.shape}; expected {expected} ([s], [s, a] or [s, a, s'])")
+    return axes
+
+
+def checked_reward(mdp: MDP, reward: Any) -> np.ndarray:
+    """A reward [s], [s, a] or [s, a, s'] of finite numbers. Minus infinity is refused: use a row of zeros."""
+    try:
+        array = numbers("reward", reward, mdp.level)
+    except InvalidArgument as error:
+        hint = "; to forbid an action, make its transition row zero" if "inf" in str(error) else ""
+        raise InvalidArgument(f"{error}{hint}") from None
+    reward_axes(mdp, array)
+    if scalars.level_of(array) == "exact" and any(x == scalars.LogRational.LOG_ZERO for x in array.flat):
+        raise InvalidArgument("reward holds log 0; rewards are finite: to forbid an action, make its transition row zero")
+    return array
+
+
+def expected_reward(mdp: MDP, reward: np.ndarray) -> np.ndarray:
+    """sum_s' P(s' | s, a) r(s, a, s'), of shape [..., s, a]; a reward [s] is paid at each decision in s."""
+    axes = reward_axes(mdp, reward)
+    if axes == "sa":
+        return reward
+    if axes == "s":
+        return np.broadcast_to(reward[..., None], mdp.available.shape)
+    if isinstance(mdp.kernel, Sparse):
+        raise OutOfReach("a reward [s, a, s'] of a sparse model would be a dense array; give the expected reward [s, a]")
+    return np.where(mdp.kernel.support, mdp.transition * reward, scalars.constant(0, mdp.transition)).sum(axis=-1)
+
+
+def checked_policy(mdp: MDP, policy: Any, name: str = "policy") -> np.ndarray:
+    """A policy [..., s, a] or [..., t, s, a] as an array [..., t, s, a] of T steps.
+
+    Rows of states with actions sum to 1 (floats: within 2 A u), rows of terminal states are zero, and nothing is on
+    unavailable actions.
+    """
+    horizon = checked_horizon(mdp)
+    array = numbers(name, policy, mdp.level)
+    batch, table = mdp.batch_shape, mdp.available.shape[-2:]
+    steps = array.ndim - len(batch) == 3
+    expected = (*batch, horizon, *table) if steps else (*batch, *table)
+    if array.shape != expected:
+        raise InvalidArgument(
+            f"{name} has shape {array.shape}; expected {(*batch, *table)} or {(*batch, horizon, *table)} for this model"
+        )
+    available = mdp.available[..., None, :, :] if steps else mdp.available
+    _check_simplex_rows(name, array, np.broadcast_to(available, array.shape))
+    return array if steps else np.broadcast_to(array[..., None, :, :], (*batch, horizon, *table))
+
+
+def _check_simplex_rows(name: str, array: np.ndarray, available: np.ndarray) -> None:
+    if scalars.level_of(array) == "carrier":
+        return
+    negative = scalars.negative_mask(array)
+    if negative.any():
+        at = _first(negative)
+        raise InvalidArgument(f"{name}{at} is {array[tuple(at)]}, which is negative; expected probabilities")
+    stray = ~available & ~scalars.zero_mask(array)
+    if stray.any():
+        at = _first(stray)
+        raise InvalidArgument(
+            f"{name}{at} is {array[tuple(at)]}, but that action is not available there; expected 0. "
+            "Is it the policy of another model?"
+        )
+    total = array.sum(axis=-1)
+    live = available.any(axis=-1)
+    if array.dtype != object:
+        wrong = live & (np.abs(total - 1) > 2 * array.shape[-1] * UNIT_ROUNDOFF)
+    elif scalars.level_of(array) == "exact":
+        wrong = live & ~np.asarray(total == 1, dtype=bool)
+    elif scalars.level_of(array) == "ball":
+        wrong = live & ~np.frompyfunc(lambda x: x.contains(1) if hasattr(x, "contains") else x == 1, 1, 1)(total).astype(bool)
+    else:
+        return
+    if wrong.any():
+        at = _first(wrong)
+        within = f"within {2 * array.shape[-1]}·2⁻⁵³" if array.dtype != object else "exactly"
+        raise InvalidArgument(
+            f"{name}{at} sums to {total[tuple(at)]}; expected 1 {within}. mdps.normalized(...) divides each row by its sum"
+        )
+
+
+def checked_expert(mdp: MDP, expert: Any, axes: str) -> np.ndarray:
+    """Expected counts of an expert in the shape of the reward: signs, support and mass are checked.
+
+    The mass sum_t gamma^t P(a decision at t) lies between the shortest and the longest trajectory's: at most
+    sum_t<T gamma^t, which it equals where nothing is terminal; at least 1 where no start is terminal. Flow is not
+    checked, since trajectory laws, samples and unrealizable targets may violate it.
+    """
+    horizon = checked_horizon(mdp)
+    table = numbers("expert", expert, mdp.level)
+    if reward_axes(mdp, table, "expert") != axes:
+        raise InvalidArgument(f"expert has shape {table.shape}; expected the shape of the reward, axes '{axes}'")
+    if scalars.level_of(table) == "carrier":
+        return table
+    negative = scalars.negative_mask(table)
+    if negative.any():
+        at = _first(negative)
+        raise InvalidArgument(f"expert{at} is {table[tuple(at)]}, which is negative; expected counts")
+    support = {"s": ~mdp.terminal, "sa": mdp.available}.get(axes)
+    if support is None:
+        if isinstance(mdp.kernel, Sparse):
+            raise OutOfReach("counts [s, a, s'] of a sparse model would be a dense array")
+        support = mdp.kernel.support
+    if not support.all():
+        stray = ~support & ~scalars.zero_mask(table)
+        if stray.any():
+            at = _first(stray)
+            raise InvalidArgument(f"expert{at} is {table[tuple(at)]}, where the model never goes; expected 0")
+    _check_mass(mdp, table, axes, horizon)
+    return table
+
+
+def _check_mass(mdp: MDP, table: np.ndarray, axes: str, horizon: int) -> None:
+    if mdp.level == "symbolic":
+        return
+    mass = table.sum(axis=tuple(range(-len(axes), 0)))
+    longest = sum(mdp.discount**t for t in range(horizon))
+    ends = mdp.terminal.any(axis=-1)
+    starts_over = (mdp.terminal & ~scalars.zero_mask(mdp.initial)).any(axis=-1)
+    shortest = np.where(ends, np.where(starts_over, 0, 1), longest)
+    slack = 0.0 if table.dtype == object else 2 * np.count_nonzero(table) * horizon * UNIT_ROUNDOFF * longest
+    # `not certainly outside`, so that balls that merely touch the limits pass.
+    wrong = np.atleast_1d(np.asarray((mass > longest + slack) | (mass < shortest - slack), dtype=bool))
+    if wrong.any():
+        at = _first(wrong) if mdp.batch_shape else ()
+        low = np.atleast_1d(shortest)[tuple(at) if mdp.batch_shape else 0]
+        range_of_mass = f"{longest}" if low == longest else f"between {low} and {longest}"
+        raise InvalidArgument(
+            f"expert{list(at) if at else ''} has mass {mass[tuple(at)] if mdp.batch_shape else mass}; expected {range_of_mass}, "
+            "the discounted number of decisions of a trajectory (counts are of expected visits, not frequencies)"
+        )
+
+
+FACTORS_OF_A_LAW = 128  # a float law may be a product over T steps: so many roundings are allowed in each entry
+
+
+def checked_law(n: int, law: Any, level: str, name: str = "law") -> np.ndarray:
+    """A probability vector [n] over n outcomes; floats sum to 1 within 2 (n + 128) u, exact numbers exactly."""
+    array = numbers(name, law, level)
+    if array.shape != (n,):
+        raise InvalidArgument(f"{name} has shape {array.shape}; expected ({n},), one probability for each outcome")
+    if scalars.level_of(array) != "carrier":
+        try:
+            check_distribution(name, array, factors=FACTORS_OF_A_LAW)
+        except InvalidModel as error:
+            raise InvalidArgument(str(error)) from None
+    return array

@@ -1,0 +1,104 @@
+"""Soft (maximum causal entropy) control by backward induction.
+
+For a temperature alpha, with V_T = f the final value, and backwards over t = T-1 ... 0,
+
+    Q_t(s, a)    = r(s, a) + gamma sum_s' P(s' | s, a) V_{t+1}(s')
+    V_t(s)       = alpha log sum_a exp(Q_t(s, a) / alpha)
+    pi_t(a | s)  = exp((Q_t(s, a) - V_t(s)) / alpha)
+
+over available actions; V_t(s) = f(s) where s is terminal. V_0 is the largest expected discounted return plus alpha
+times causal entropy, and pi attains it. A reward [s, a, s'] enters through its expectation: control cannot choose
+chance.
+
+Units: q, v and alpha log are rewards; a temperature is reward per nat.
+Source: ziebart2010; levine2018.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mdps import scalars
+from mdps.arguments import checked_horizon, checked_reward, checked_temperature, expected_reward
+from mdps.model import MDP
+
+
+class SoftSolution(NamedTuple):
+    """Soft-optimal control of a finite horizon: q [..., t, s, a] and policy [..., t, s, a] of T rows, v [..., t, s] of T+1.
+
+    q is log 0 and policy 0 at unavailable actions; policy rows of terminal states are zero.
+    """
+
+    q: np.ndarray
+    v: np.ndarray
+    policy: np.ndarray
+
+
+def soft_solution(mdp: MDP, reward: Any, *, temperature: Any = 1) -> SoftSolution:
+    """The soft action values q [t, s, a], values v [t, s] and policy [t, s, a] of a reward.
+
+    reward       [s], [s, a] or [s, a, s'], beyond the batch axes of the model.
+    temperature  alpha > 0.
+
+    Errors: `InvalidArgument` for a reward that does not fit; `OutOfReach` for an infinite horizon, and at the level
+    `exact` where stochastic dynamics make exp(V) irrational.
+    Cost: T products with P.
+
+    >>> from mdps import gallery
+    >>> mdp, reward = gallery.lottery()
+    >>> soft_solution(mdp, reward).policy[0, 0]
+    array([1/2, 1/2], dtype=object)
+    """
+    reward = checked_reward(mdp, reward)
+    alpha = checked_temperature(temperature, mdp.level)
+    values = [mdp.final_value]
+    qs, policies = [], []
+    for q, v, policy in soft_backups(mdp, reward, alpha, keep_q=True):
+        qs.append(q)
+        values.append(v)
+        policies.append(policy)
+    return SoftSolution(*(np.stack(steps[::-1], axis=len(mdp.batch_shape)) for steps in (qs, values, policies)))
+
+
+def soft_backups(
+    mdp: MDP, reward: np.ndarray, alpha: Any, *, keep_q: bool = False
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The backups (q, v, policy) of steps T-1 ... 0, one at a time; arguments are checked already.
+
+    Without `keep_q` the policy of floats takes the memory of q, and q is not to be read.
+    """
+    horizon = checked_horizon(mdp)
+    everywhere = bool(mdp.available.all())
+    available: Any = True if everywhere else mdp.available
+    r = expected_reward(mdp, reward)
+    v = mdp.final_value
+    for _ in range(horizon):
+        q = _action_values(mdp, r, v)
+        log_total, policy = scalars.log_normalized(
+            _divided(q, alpha), where=available, otherwise=_divided(mdp.final_value, alpha), overwrite=not keep_q
+        )
+        v = log_total if _is_one(alpha) else log_total * alpha
+        if not everywhere:
+            v = np.where(mdp.terminal, mdp.final_value, v)
+            q = np.where(mdp.available, q, scalars.log_zero(q)) if keep_q else q
+        yield q, v, policy
+
+
+def _is_one(x: Any) -> bool:
+    return bool(x == 1)
+
+
+def _divided(x: np.ndarray, alpha: Any) -> np.ndarray:
+    return x if _is_one(alpha) else x / alpha
+
+
+def _action_values(mdp: MDP, r: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """r(s, a) + gamma sum_s' P(s' | s, a) v(s'); floats are updated in place."""
+    q = mdp.expectation(v)
+    if q.dtype == object or r.dtype == object:
+        return r + (q if _is_one(mdp.discount) else mdp.discount * q)
+    if not _is_one(mdp.discount):
+        q *= mdp.discount
+    q += r
+    return q

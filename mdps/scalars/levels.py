@@ -1,0 +1,183 @@
+"""Levels: the number types by name, and the conversion of arrays from one to another.
+
+| level      | an array holds                                    | log 0                    |
+|------------|---------------------------------------------------|--------------------------|
+| `float`    | float64                                           | -inf                     |
+| `ball`     | `flint.arb`                                       | `arb.neg_inf()`          |
+| `exact`    | `flint.fmpq`, and `LogRational` for logarithms    | `LogRational.LOG_ZERO`   |
+| `symbolic` | `sympy.Expr`                                      | `-sympy.oo`              |
+
+An instance is born exact and converted downwards: to floats by correct rounding, to balls by enclosure at the current
+precision, to symbols as sympy numbers. Upwards, a float is the dyadic number that it is. Types that ride on others
+(`Dual`, `Rounding`) belong to no level and pass through unchanged: `level_of` says `carrier`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from flint import arb, fmpq
+
+from mdps.errors import InvalidArgument, OutOfReach
+from mdps.scalars.elementary import entrywise
+from mdps.scalars.logs import LogRational
+from mdps.scalars.rationals import dyadic, rational
+
+LEVELS = ("float", "ball", "exact", "symbolic")
+
+
+def _is_symbolic(x: Any) -> bool:
+    return type(x).__module__.startswith("sympy")
+
+
+def _level_of_scalar(x: Any) -> str | None:
+    """The level of one scalar; None for an int, which belongs to every level."""
+    if isinstance(x, (int, np.integer)):
+        return None
+    if isinstance(x, (float, np.floating)):
+        return "float"
+    if isinstance(x, arb):
+        return "ball"
+    if isinstance(x, LogRational) or rational(x) is not None:
+        return "exact"
+    return "symbolic" if _is_symbolic(x) else "carrier"
+
+
+def level_of(array: np.ndarray) -> str:
+    """The level of an array's numbers. Mixed levels are an `InvalidArgument`; integers alone are `float`."""
+    if array.dtype != object:
+        return "float"
+    levels = {_level_of_scalar(x) for x in array.flat} - {None}
+    if "symbolic" in levels:
+        levels -= {"exact"}
+    if "carrier" in levels:
+        return "carrier"
+    if len(levels) > 1:
+        raise InvalidArgument(f"numbers of different kinds in one array: {', '.join(sorted(map(str, levels)))}; choose one")
+    return levels.pop() or "float" if levels else "float"
+
+
+def _to_float(x: Any) -> float:
+    number = rational(x)
+    if number is not None:
+        return int(number.p) / int(number.q)  # Python's division of integers rounds correctly
+    if isinstance(x, arb):
+        return float(x.mid())
+    return float(x)
+
+
+def _to_exact(x: Any) -> Any:
+    number = rational(x)
+    if number is not None:
+        return number
+    if isinstance(x, (float, np.floating)):
+        if np.isinf(x) and x < 0:
+            return LogRational.LOG_ZERO
+        if not np.isfinite(x):
+            raise InvalidArgument(f"{x} is not a number that has an exact value")
+        return dyadic(float(x))
+    if isinstance(x, LogRational):
+        return x
+    raise OutOfReach(f"{x!r} of type {type(x).__name__} has no exact rational value")
+
+
+def _to_ball(x: Any) -> arb:
+    if isinstance(x, arb):
+        return x
+    exact = _to_exact(x)
+    return exact.arb() if isinstance(exact, LogRational) else arb(exact)
+
+
+def _to_symbol(x: Any) -> Any:
+    if _is_symbolic(x):
+        return x
+    from mdps.scalars import symbols
+
+    exact = _to_exact(x)
+    return symbols.from_log(exact) if isinstance(exact, LogRational) else symbols.from_rational(exact)
+
+
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "float": _to_float,
+    "ball": _to_ball,
+    "exact": _to_exact,
+    "symbolic": _to_symbol,
+}
+
+
+def convert(array: Any, level: str) -> np.ndarray:
+    """The array with its numbers at another level.
+
+    Errors: `InvalidArgument` for an unknown level or a number that is none (NaN, inf); `OutOfReach` where the number
+    has no value there (a ball has no exact value).
+    """
+    if level not in _CONVERSIONS:
+        raise InvalidArgument(f"level {level!r} is unknown; expected one of {', '.join(LEVELS)}")
+    array = np.asarray(array)
+    if level == "float":
+        if array.dtype != object:
+            return np.asarray(array, dtype=float)
+        return entrywise(_to_float)(array).astype(float)
+    if array.dtype != object:
+        array = array.astype(object)
+    return entrywise(_CONVERSIONS[level])(array)
+
+
+def constant(n: int, like: np.ndarray) -> Any:
+    """The integer n in the arithmetic of an array."""
+    if like.dtype != object:
+        return float(n)
+    level = next((level for x in like.flat if (level := _level_of_scalar(x))), "carrier")
+    return n if level == "carrier" else _CONVERSIONS[level](n)
+
+
+def log_zero(like: np.ndarray) -> Any:
+    """Minus infinity, as the logarithm of 0 in the arithmetic of an array."""
+    if like.dtype != object:
+        return -np.inf
+    level = next((level for x in like.flat if (level := _level_of_scalar(x))), "carrier")
+    if level == "ball":
+        return arb.neg_inf()
+    if level == "exact":
+        return LogRational.LOG_ZERO
+    if level == "symbolic":
+        from mdps.scalars import symbols
+
+        return symbols.LOG_ZERO
+    return -np.inf
+
+
+def zero_mask(array: np.ndarray) -> np.ndarray:
+    """Which entries are exactly 0. A ball that contains 0 and other numbers is `OutOfReach`: nobody can tell."""
+    if array.dtype != object:
+        return array == 0
+
+    def is_zero(x: Any) -> bool:
+        if isinstance(x, arb):
+            if x.contains(0) and not x == 0:
+                raise OutOfReach(f"the ball {x} contains 0 and other numbers: whether it is 0 is open; raise the precision")
+            return bool(x == 0)
+        if _is_symbolic(x):
+            return x.is_zero is True
+        return bool(x == 0)
+
+    return entrywise(is_zero)(array).astype(bool)
+
+
+def negative_mask(array: np.ndarray) -> np.ndarray:
+    """Which entries are certainly negative (a free symbol is not)."""
+    if array.dtype != object:
+        return array < 0
+    negative = entrywise(lambda x: x.is_negative is True if _is_symbolic(x) else bool(x < 0))
+    return negative(array).astype(bool)
+
+
+def exact_fraction(x: Any) -> fmpq:
+    """A rational number of any exact type, or a float as the dyadic number that it is, as an fmpq."""
+    number = _to_exact(x)
+    if isinstance(number, LogRational):
+        value = number.rational()
+        if value is None:
+            raise OutOfReach(f"{number} is irrational")
+        return value
+    return number
