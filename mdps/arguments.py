@@ -202,7 +202,7 @@ def _check_mass(mdp: MDP, table: np.ndarray, axes: str, horizon: int) -> None:
     ends = mdp.terminal.any(axis=-1)
     starts_over = (mdp.terminal & ~scalars.zero_mask(mdp.initial)).any(axis=-1)
     shortest = np.where(ends, np.where(starts_over, 0, 1), longest)
-    slack = 0.0 if table.dtype == object else 2 * np.count_nonzero(table) * horizon * UNIT_ROUNDOFF * longest
+    slack = 0 if table.dtype == object else 2 * np.count_nonzero(table) * horizon * UNIT_ROUNDOFF * longest
     # `not certainly outside`, so that balls that merely touch the limits pass.
     wrong = np.atleast_1d(np.asarray((mass > longest + slack) | (mass < shortest - slack), dtype=bool))
     if wrong.any():

@@ -86,12 +86,18 @@ class Trajectories:
 
     def occupancy(self, law: Any, *, axes: str = "sa") -> np.ndarray:
         """Discounted expected visits under a law over trajectories, [s, a] (or [s], [s, a, s'])."""
-        law = checked_law(len(self), law, self.mdp.level)
-        out = np.full(self._shape(axes), scalars.constant(0, law), dtype=law.dtype)
+        return self.pullback(checked_law(len(self), law, self.mdp.level), axes=axes)
+
+    def pullback(self, x: np.ndarray, *, axes: str = "sa") -> np.ndarray:
+        """sum_n x(n) counts(n), [s, a] (or [s], [s, a, s']): the adjoint of `returns`.
+
+        A derivative x(n) = dL / dR(n) to the return of each trajectory becomes dL / dr.
+        """
+        out = np.full(self._shape(axes), scalars.constant(0, x), dtype=x.dtype)
         weight: Any = 1
         for t in range(self.actions.shape[1]):
             alive = self.actions[:, t] >= 0
-            np.add.at(out, self._visited(t, alive, axes), law[alive] if self.mdp.discount == 1 else weight * law[alive])
+            np.add.at(out, self._visited(t, alive, axes), x[alive] if self.mdp.discount == 1 else weight * x[alive])
             weight = weight * self.mdp.discount
         return out
 

@@ -1,0 +1,68 @@
+"""Verdicts: what was found out about a claim on an instance, and how strongly.
+
+| word             | level      | means                                                                            |
+|------------------|------------|----------------------------------------------------------------------------------|
+| `consistent`     | float      | floats agree with the enclosed truth within the derived bound: margin <= 1       |
+| `differs`        | float      | they do not                                                                      |
+| `enclosed`       | ball       | both sides are the same number within a certified radius                         |
+| `proved here`    | exact      | both sides are the same number, in exact arithmetic                              |
+| `proved for all` | symbolic   | both sides are the same expression in free symbols, for this shape               |
+| `refuted`        | any but float | they are different numbers: a proof                                           |
+| `undecided`      | ball, symbolic | the arithmetic works and does not tell                                       |
+| `out of reach`   | any        | the arithmetic cannot express the claim on this instance                         |
+| `vacuous`        | any        | the instance does not meet an assumption, which is named                         |
+
+The last three are shown and counted, and are never a pass.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+CONSISTENT = "consistent"
+DIFFERS = "differs"
+ENCLOSED = "enclosed"
+PROVED_HERE = "proved here"
+PROVED_FOR_ALL = "proved for all"
+REFUTED = "refuted"
+UNDECIDED = "undecided"
+OUT_OF_REACH = "out of reach"
+VACUOUS = "vacuous"
+
+HOLDS = (CONSISTENT, ENCLOSED, PROVED_HERE, PROVED_FOR_ALL)
+FAILS = (DIFFERS, REFUTED)
+OPEN = (UNDECIDED, OUT_OF_REACH, VACUOUS)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One claim, one instance, one level.
+
+    margin      of floats: the largest distance from the truth in units of the derived bound; at most 1 where
+                consistent.
+    radius      of balls: the largest radius of the difference of both sides.
+    assumption  the one that the instance does not meet, where vacuous.
+    detail      where and by how much the sides differ, or why nothing could be said.
+    changes     what was done to somebody's numbers to make the instance.
+    """
+
+    claim: str
+    catalogue: str
+    level: str
+    outcome: str
+    instance: str
+    margin: float | None = None
+    radius: float | None = None
+    assumption: str | None = None
+    detail: str = ""
+    changes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    known_false: bool = False
+
+    @property
+    def alarming(self) -> bool:
+        """Whether something that should hold does not."""
+        return self.outcome in FAILS and not self.known_false
+
+    def as_json(self) -> dict[str, Any]:
+        """The verdict as a plain object; the keys are stable."""
+        return asdict(self) | {"changes": list(self.changes)}

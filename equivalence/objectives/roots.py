@@ -1,0 +1,102 @@
+"""The root of a decreasing sum of sigmoids, in every arithmetic that has one.
+
+    g(z) = sum_i m_i sigmoid(l_i - z) - c,        m_i > 0, 0 < c < sum m_i
+
+is decreasing, and its root lies between min l - log(c / (M - c)) and max l - log(c / (M - c)), M = sum m_i: with all l
+equal it is at l - z = log(c / (M - c)). Floats bracket it; balls refine the float root by Newton steps and then certify
+the signs of g on both sides; types that ride on floats take one Newton step from the root of their values, which
+carries first derivatives through (implicit function theorem).
+"""
+
+from typing import Any
+
+import numpy as np
+import scipy.optimize.elementwise
+from flint import arb, ctx
+
+
+from mdps import OutOfReach, scalars
+
+
+def decreasing_logistic_root(mass: np.ndarray, logit: np.ndarray, target: np.ndarray, mask: np.ndarray) -> Any:
+    """The root z [...] of sum over the mask of mass [..., n] * sigmoid(logit [..., n] - z) = target [...]."""
+    if mass.dtype != object and logit.dtype != object:
+        return _float_root(mass, logit, target, mask)
+    result = np.empty(target.shape, dtype=object)
+    for index in np.ndindex(target.shape):
+        here = mask[index]
+        result[index] = _scalar_root(mass[index][here], logit[index][here], target[index])
+    return result[()]
+
+
+def _float_root(mass: np.ndarray, logit: np.ndarray, target: np.ndarray, mask: np.ndarray) -> Any:
+    mass = np.where(mask, mass, 0.0)
+    odds = np.log(target) - np.log(mass.sum(axis=-1) - target)
+    low = np.where(mask, logit, np.inf).min(axis=-1) - odds
+    high = np.where(mask, logit, -np.inf).max(axis=-1) - odds
+    widening = 4 * np.spacing(np.maximum(np.abs(low), np.abs(high)))  # the bracket is itself rounded
+    low, high = low - widening, high + widening
+
+    def excess(z: np.ndarray, row: np.ndarray) -> np.ndarray:
+        terms = rows_of_mass[row] * scalars.sigmoid(rows_of_logit[row] - z[..., None])
+        return terms.sum(axis=-1) - targets[row]
+
+    rows_of_mass, rows_of_logit, targets = mass.reshape(-1, mass.shape[-1]), logit.reshape(-1, logit.shape[-1]), target.ravel()
+    found = scipy.optimize.elementwise.find_root(
+        excess, (low.ravel(), high.ravel()), args=(np.arange(targets.size),)
+    )
+    return found.x.reshape(target.shape)[()]
+
+
+def _value(x: Any) -> Any:
+    """The number that a dual or a rounding tape carries, down to a float or a ball."""
+    while hasattr(x, "value"):
+        x = x.value
+    return x
+
+
+def _excess(mass: np.ndarray, logit: np.ndarray, target: Any, z: Any) -> Any:
+    return (mass * scalars.sigmoid(logit - z)).sum() - target
+
+
+def _newton_step(mass: np.ndarray, logit: np.ndarray, target: Any, z: Any) -> Any:
+    slope = (mass * scalars.sigmoid(logit - z) * scalars.sigmoid(z - logit)).sum()
+    return z + _excess(mass, logit, target, z) / slope
+
+
+def _scalar_root(mass: np.ndarray, logit: np.ndarray, target: Any) -> Any:
+    level = scalars.level_of(np.array([*mass, *logit, target], dtype=object))
+    if level in ("exact", "symbolic"):
+        raise OutOfReach(
+            "the optimal log normalizer is the root of an algebraic equation, not a rational number or its logarithm; "
+            "take balls or floats, or choose data for which a given one is optimal (`data_for_normalizer`)"
+        )
+    if level == "ball":
+        return _ball_root(mass, logit, target)
+    if level == "float":
+        mass, logit = mass.astype(float), logit.astype(float)
+        return _float_root(mass, logit, np.asarray(float(target)), np.ones(mass.shape, dtype=bool))
+    values = [np.array([_value(x) for x in array], dtype=object) for array in (mass, logit)]
+    return _newton_step(mass, logit, target, _scalar_root(*values, _value(target)))
+
+
+def _ball_root(mass: np.ndarray, logit: np.ndarray, target: arb) -> arb:
+    z = arb(
+        float(
+            _float_root(
+                *(scalars.convert(array, "float") for array in (mass, logit)),
+                np.asarray(float(target.mid())),
+                np.ones(mass.shape, dtype=bool),
+            )
+        )
+    )
+    for _ in range(max(3, ctx.prec.bit_length())):  # Newton doubles the 50 or so correct bits of the float root
+        z = arb(_newton_step(mass, logit, target, z).mid())
+    radius = arb(2) ** (-ctx.prec // 2) if not z.is_finite() else arb(abs(_newton_step(mass, logit, target, z) - z).upper()) * 2
+    radius = radius + arb(2) ** (8 - ctx.prec) * (1 + abs(z))
+    for _ in range(ctx.prec):
+        low, high = z - radius, z + radius
+        if _excess(mass, logit, target, low) > 0 and _excess(mass, logit, target, high) < 0:
+            return arb(z, radius.upper())
+        radius = radius * 2
+    raise OutOfReach(f"at {ctx.prec} bits the signs beside the optimal log normalizer are open; raise the precision")

@@ -1,0 +1,65 @@
+"""The door of objectives on a finite space: energies, probability vectors and a log normalizer.
+
+All arguments of one call are in one arithmetic; exact numbers are converted to that of the others, floats are never
+taken for exact numbers. Leading axes broadcast.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from mdps import InvalidArgument, InvalidModel, scalars
+from mdps.arguments import FACTORS_OF_A_LAW, numbers
+from mdps.door import check_distribution
+
+DISTRIBUTIONS = ("data", "sampler")
+
+
+def _own_level(value: Any) -> str | None:
+    """The level of an argument; None for integers, which fit every one."""
+    array = np.asarray(value)
+    if array.dtype.kind in "iu" or (array.dtype == object and all(isinstance(x, (int, np.integer)) for x in array.flat)):
+        return None
+    return scalars.level_of(array) if array.dtype == object else "float"
+
+
+def checked(**arguments: Any) -> tuple[np.ndarray, ...]:
+    """The arguments as arrays in their common arithmetic, in the order given.
+
+    `energy` [..., n] is finite, `data` and `sampler` [..., n] are probability vectors, anything else is a number
+    (with the batch axes, if any).
+
+    Errors: `InvalidArgument` for another shape, NaN, infinite energies, negative probabilities, a wrong sum, or floats
+    beside exact numbers.
+    """
+    levels = {level for level in map(_own_level, arguments.values()) if level not in (None, "carrier")}
+    for coarser in ("symbolic", "ball"):
+        if coarser in levels:
+            levels -= {"exact"}
+    if len(levels) > 1:
+        found = ", ".join(f"{name} is {_own_level(value) or 'integers'}" for name, value in arguments.items())
+        raise InvalidArgument(f"one call, one arithmetic: {found}")
+    level = levels.pop() if levels else "float"
+    arrays = {name: numbers(name, value, level) for name, value in arguments.items()}
+    n = arrays["energy"].shape[-1:]
+    for name, array in arrays.items():
+        if name in ("energy", *DISTRIBUTIONS) and (array.shape[-1:] != n or n in ((), (0,))):
+            raise InvalidArgument(f"{name} has shape {array.shape}; expected [..., n] with the n of energy, {n}")
+        if name in DISTRIBUTIONS and scalars.level_of(array) != "carrier":
+            try:
+                check_distribution(name, array, factors=FACTORS_OF_A_LAW)
+            except InvalidModel as error:
+                raise InvalidArgument(str(error)) from None
+    if any(isinstance(x, scalars.LogRational) and x == scalars.LogRational.LOG_ZERO for x in arrays["energy"].flat):
+        raise InvalidArgument("energy holds log 0; energies are finite: leave impossible outcomes out of the space")
+    try:
+        np.broadcast_shapes(*(a.shape if k in ("energy", *DISTRIBUTIONS) else (*a.shape, 1) for k, a in arrays.items()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise InvalidArgument(f"leading axes do not broadcast: {shapes}") from None
+    return tuple(arrays.values())
+
+
+def inner(x: np.ndarray, y: np.ndarray) -> Any:
+    """sum_x x y over outcomes."""
+    return (x * y).sum(axis=-1)

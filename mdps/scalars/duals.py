@@ -1,0 +1,325 @@
+"""Dual numbers: derivatives without finite differences, over any number type.
+
+A dual number carries a value x and its partial derivatives in k directions,
+
+    x + sum_i d_i eps_i,      eps_i eps_j = 0,
+
+so the rules of calculus are its arithmetic:  (x y)' = x y' + y x',  (x / y)' = (x' - (x / y) y') / y,
+exp(x)' = exp(x) x',  log(x)' = x' / x,  softplus(x)' = sigmoid(x) x',  sigmoid(x)' = sigmoid(x) sigmoid(-x) x'.
+One pass through a formula gives its whole gradient, as exact as the numbers inside: over `fmpq` and `LogRational`
+the derivatives are rational numbers and sums of logs, over balls they are proved, over floats they are accurate
+to rounding. What the numbers inside cannot express is `OutOfReach` here too.
+
+    >>> import numpy as np
+    >>> from flint import fmpq
+    >>> from mdps.scalars import log, LogRational
+    >>> x = np.array([fmpq(1, 2), fmpq(3)])
+    >>> gradient(lambda x: x[0] ** 2 * x[1] + log(x[1]), x)
+    array([3, 7/12], dtype=object)
+    >>> jacobian(lambda y: gradient(lambda x: x[0] ** 2 * x[1] + log(x[1]), y), x)  # the Hessian
+    array([[6, 1],
+           [1, -1/9]], dtype=object)
+
+Which numbers belong to which derivative.  Duals nest: the value may itself be dual. Every call of `gradient` or
+`jacobian` has a level of its own, later calls higher ones, and a dual number of another level is a constant of
+this one. Without levels the derivative of x * (derivative of x + y in y) in x comes out as 2.
+
+Zeros.  Float derivatives are dense float64 arrays; others are kept as {direction: partial}, so that directions in
+which a number does not move cost nothing.
+
+Source: J. Siskind and B. Pearlmutter, 'Nesting forward-mode AD in a functional framework', Higher-Order and
+Symbolic Computation 21 (2008), for the need of levels.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from flint import arb, fmpq
+
+from mdps.errors import InvalidArgument, OutOfReach
+from mdps.scalars.elementary import anchor_of, exp_of, larger_of, log_of, sigmoid_of, softplus_of
+from mdps.scalars.logs import LogRational
+
+# Partial derivatives: a dense array, or the partials of the directions that matter.
+type_of_partials = np.ndarray | dict[int, Any]
+
+_levels = itertools.count(1)
+
+
+class Dual:
+    """A scalar `value` with its partial derivatives `derivative [k]` in k directions.
+
+    Comparisons look at the value alone. Numbers of other types are constants.
+
+    Errors: `InvalidArgument` for a derivative that is not a vector.
+    """
+
+    __slots__ = ("_partials", "directions", "level", "value")
+
+    def __init__(self, value: Any, derivative: Any, *, level: int | None = None):
+        derivative = np.asarray(derivative)
+        if derivative.ndim != 1:
+            raise InvalidArgument(f"derivative: expected a vector of partials, not shape {derivative.shape}")
+        self.value = value
+        self.directions = len(derivative)
+        self.level = level if level is not None else value.level + 1 if isinstance(value, Dual) else 0
+        dense = derivative.dtype == float and isinstance(value, float)
+        self._partials = derivative if dense else _without_zeros(derivative)
+
+    @property
+    def derivative(self) -> np.ndarray:
+        """The partial derivatives `[k]`; in object arrays, directions without effect hold the int 0."""
+        if isinstance(self._partials, np.ndarray):
+            return self._partials
+        derivative = np.zeros(self.directions, dtype=object)
+        for i, partial in self._partials.items():
+            derivative[i] = partial
+        return derivative
+
+    def __neg__(self) -> "Dual":
+        return self._with(-self.value, _scaled(self._partials, -1))
+
+    def __pos__(self) -> "Dual":
+        return self
+
+    def __abs__(self) -> "Dual":
+        if self.value == 0:
+            raise OutOfReach("|x| has no derivative at x = 0")
+        return -self if self.value < 0 else self
+
+    def __add__(self, other: Any) -> Any:
+        return _combined(self, other, lambda x, y: (x + y, 1, 1))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return _combined(self, other, lambda x, y: (x - y, 1, -1))
+
+    def __rsub__(self, other: Any) -> Any:
+        return _combined(other, self, lambda x, y: (x - y, 1, -1))
+
+    def __mul__(self, other: Any) -> Any:
+        return _combined(self, other, lambda x, y: (x * y, y, x))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Any:
+        return _combined(self, other, _quotient)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _combined(other, self, _quotient)
+
+    def __pow__(self, exponent: Any) -> Any:
+        if isinstance(exponent, (Dual, np.ndarray)):
+            return NotImplemented
+        if exponent == 0:
+            return self.value**0
+        return self._with(
+            self.value**exponent, _scaled(self._partials, exponent * self.value ** (exponent - 1))
+        )
+
+    def __bool__(self) -> bool:
+        return bool(_bare(self) != 0)
+
+    def __eq__(self, other: Any) -> Any:
+        return NotImplemented if isinstance(other, np.ndarray) else _bare(self) == _bare(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return NotImplemented if isinstance(other, np.ndarray) else _bare(self) < _bare(other)
+
+    def __le__(self, other: Any) -> Any:
+        return NotImplemented if isinstance(other, np.ndarray) else _bare(self) <= _bare(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return NotImplemented if isinstance(other, np.ndarray) else _bare(self) > _bare(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return NotImplemented if isinstance(other, np.ndarray) else _bare(self) >= _bare(other)
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]  (equal values, different derivatives)
+
+    def __repr__(self) -> str:
+        return f"Dual({self.value!r}, {list(self.derivative)!r})"
+
+    def _with(self, value: Any, partials: type_of_partials) -> "Dual":
+        return _dual(value, partials, self.directions, self.level)
+
+
+def _dual(value: Any, partials: type_of_partials, directions: int, level: int) -> Dual:
+    x = object.__new__(Dual)
+    x.value, x._partials, x.directions, x.level = value, partials, directions, level
+    return x
+
+
+def _combined(x: Any, y: Any, rule: Callable[[Any, Any], tuple[Any, Any, Any]]) -> Any:
+    """A function of two numbers from its rule (x, y) -> value, derivative in x, derivative in y.
+
+    The higher level of the two is differentiated; a number of a lower level, or not dual, is a constant of it.
+    """
+    if isinstance(x, np.ndarray) or isinstance(y, np.ndarray):
+        return NotImplemented  # numpy then goes through the array
+    level = max(z.level for z in (x, y) if isinstance(z, Dual))
+    x_varies = isinstance(x, Dual) and x.level == level
+    y_varies = isinstance(y, Dual) and y.level == level
+    if x_varies and y_varies:
+        if x.directions != y.directions:
+            raise InvalidArgument(
+                f"dual numbers in {x.directions} and in {y.directions} directions do not mix"
+            )
+        value, by_x, by_y = rule(x.value, y.value)
+        return x._with(value, _added(_scaled(x._partials, by_x), _scaled(y._partials, by_y)))
+    if x_varies:
+        value, by_x, _ = rule(x.value, y)
+        return x._with(value, _scaled(x._partials, by_x))
+    value, _, by_y = rule(x, y.value)
+    return y._with(value, _scaled(y._partials, by_y))
+
+
+def _quotient(x: Any, y: Any) -> tuple[Any, Any, Any]:
+    return x / y, 1 / y, -(x / y) / y
+
+
+def _scaled(partials: type_of_partials, factor: Any) -> type_of_partials:
+    if type(factor) is int and factor == 1:
+        return partials
+    if isinstance(partials, dict):
+        return {i: factor * partial for i, partial in partials.items()}
+    return factor * partials
+
+
+def _added(partials: type_of_partials, others: type_of_partials) -> type_of_partials:
+    if isinstance(partials, np.ndarray) and isinstance(others, np.ndarray):
+        return partials + others
+    partials, others = _sparse(partials), _sparse(others)
+    if len(partials) < len(others):
+        partials, others = others, partials
+    total = dict(partials)
+    for i, partial in others.items():
+        total[i] = total[i] + partial if i in total else partial
+    return total
+
+
+def _sparse(partials: type_of_partials) -> dict[int, Any]:
+    return partials if isinstance(partials, dict) else _without_zeros(partials)
+
+
+def _without_zeros(derivative: np.ndarray) -> dict[int, Any]:
+    # Only Python's own zeros: whether another number is 0 may be costly, or open.
+    entries = enumerate(derivative.tolist())
+    return {i: partial for i, partial in entries if not (type(partial) in (int, float) and partial == 0)}
+
+
+def _moves(partials: type_of_partials) -> bool:
+    return bool(partials) if isinstance(partials, dict) else bool(np.any(partials != 0))
+
+
+def _bare(x: Any) -> Any:
+    """The number inside, without any derivatives."""
+    while isinstance(x, Dual):
+        x = x.value
+    return x
+
+
+@exp_of.register
+def _(x: Dual) -> Dual:
+    value = exp_of(x.value)
+    return x._with(value, _scaled(x._partials, value))
+
+
+@log_of.register
+def _(x: Dual) -> Any:
+    value = log_of(x.value)
+    if not _moves(x._partials):
+        return value
+    if x == 0:
+        raise OutOfReach("log(x) has no derivative at x = 0")
+    return x._with(value, _scaled(x._partials, 1 / x.value))
+
+
+@softplus_of.register
+def _(x: Dual) -> Dual:
+    return x._with(softplus_of(x.value), _scaled(x._partials, sigmoid_of(x.value)))
+
+
+@sigmoid_of.register
+def _(x: Dual) -> Dual:
+    value = sigmoid_of(x.value)
+    return x._with(value, _scaled(x._partials, value * sigmoid_of(-x.value)))
+
+
+@anchor_of.register
+def _(x: Dual) -> float:
+    return anchor_of(x.value)
+
+
+@larger_of.register
+def _(x: Dual, y: Any) -> Any:
+    """The larger of two; of two equal ones the first, whose derivative is a subgradient of the maximum."""
+    if x >= y:
+        return x
+    if y > x:
+        return y
+    raise OutOfReach(
+        f"which of {_bare(x)} and {_bare(y)} is larger is open, and so is the derivative; raise the precision"
+    )
+
+
+def _unit(x: Any) -> Any:
+    """The derivative of x in x: 1, in the arithmetic to which derivatives belong."""
+    x = _bare(x)
+    if isinstance(x, float):
+        return 1.0
+    if isinstance(x, (fmpq, LogRational)):
+        return fmpq(1)
+    return arb(1) if isinstance(x, arb) else 1
+
+
+def gradient(f: Callable[[np.ndarray], Any], x: Any) -> np.ndarray:
+    """The partial derivatives of a scalar-valued f at an array x, in the shape of x.
+
+    f takes an object array of the shape of x. A float64 x gives float64 derivatives; an object array gives them
+    in its own arithmetic (rational ones in directions that are sums of logs).
+
+    Errors: `InvalidArgument` if f is not scalar-valued; `OutOfReach` where the arithmetic cannot express f.
+    Cost: one pass through f, each operation k = x.size times as long at most.
+    """
+
+    def scalar_valued(x: np.ndarray) -> Any:
+        y = f(x)
+        if np.shape(y) != ():
+            raise InvalidArgument(f"gradient: f has shape {np.shape(y)}, not (); take the jacobian")
+        return y
+
+    return jacobian(scalar_valued, x)
+
+
+def jacobian(f: Callable[[np.ndarray], Any], x: Any) -> np.ndarray:
+    """The partial derivatives of f at an array x, in the shape f(x).shape + x.shape; see `gradient`."""
+    x = np.asarray(x)
+    if x.dtype != object:
+        x = x.astype(float)
+    level, k = next(_levels), x.size
+    seeds = np.empty(x.shape, dtype=object)
+    zeros = np.empty(k, dtype=object)
+    for i, (index, entry) in enumerate(np.ndenumerate(x)):
+        one = _unit(entry)
+        zeros[i] = one - one
+        if x.dtype == object:
+            seeds[index] = _dual(entry, {i: one}, k, level)
+        else:
+            row = np.zeros(k)
+            row[i] = 1.0
+            seeds[index] = _dual(float(entry), row, k, level)
+    y = np.asarray(f(seeds), dtype=object)
+    rows = np.empty((y.size, k), dtype=object)
+    rows[...] = zeros
+    for row, entry in zip(rows, y.flat, strict=True):
+        if isinstance(entry, Dual) and entry.level == level:
+            partials = entry._partials
+            for i, partial in partials.items() if isinstance(partials, dict) else enumerate(partials):
+                row[i] = partial
+    if x.dtype != object and all(isinstance(partial, float) for partial in rows.flat):
+        rows = rows.astype(float)
+    return rows.reshape(y.shape + x.shape)
