@@ -4,11 +4,14 @@ A dual number carries a value x and its partial derivatives in k directions,
 
     x + sum_i d_i eps_i,      eps_i eps_j = 0,
 
-so the rules of calculus are its arithmetic:  (x y)' = x y' + y x',  (x / y)' = (x' - (x / y) y') / y,
-exp(x)' = exp(x) x',  log(x)' = x' / x,  softplus(x)' = sigmoid(x) x',  sigmoid(x)' = sigmoid(x) sigmoid(-x) x'.
-One pass through a formula gives its whole gradient, as exact as the numbers inside: over `fmpq` and `LogRational`
-the derivatives are rational numbers and sums of logs, over balls they are proved, over floats they are accurate
-to rounding. What the numbers inside cannot express is `OutOfReach` here too.
+so that the rules of calculus are its arithmetic:
+
+    (x y)' = x y' + y x',         exp(x)' = exp(x) x',     softplus(x)' = sigmoid(x) x',
+    (x / y)' = (x' - x/y y')/y,   log(x)' = x' / x,        sigmoid(x)' = sigmoid(x) sigmoid(-x) x'.
+
+One pass through a formula gives its whole gradient, as exact as the numbers inside: over `fmpq` and
+`LogRational` the derivatives are rational numbers and sums of logs, over balls they are proved, over floats they
+are accurate to rounding. What the numbers inside cannot express is `OutOfReach` here too.
 
     >>> import numpy as np
     >>> from flint import fmpq
@@ -20,12 +23,12 @@ to rounding. What the numbers inside cannot express is `OutOfReach` here too.
     array([[6, 1],
            [1, -1/9]], dtype=object)
 
-Which numbers belong to which derivative.  Duals nest: the value may itself be dual. Every call of `gradient` or
-`jacobian` has a level of its own, later calls higher ones, and a dual number of another level is a constant of
-this one. Without levels the derivative of x * (derivative of x + y in y) in x comes out as 2.
+Levels.  Duals nest: the value may itself be dual. Every call of `gradient` or `jacobian` has a level of its
+own, later calls higher ones, and a number of a lower level is a constant of the higher. Without levels the
+derivative in x of x * (derivative of x + y in y), which is 1, comes out as 2.
 
-Zeros.  Float derivatives are dense float64 arrays; others are kept as {direction: partial}, so that directions in
-which a number does not move cost nothing.
+Zeros.  Float derivatives are dense float64 arrays; others are kept as {direction: partial}, so that
+directions in which a number does not move cost nothing.
 
 Source: J. Siskind and B. Pearlmutter, 'Nesting forward-mode AD in a functional framework', Higher-Order and
 Symbolic Computation 21 (2008), for the need of levels.
@@ -43,7 +46,7 @@ from mdps.scalars.elementary import anchor_of, exp_of, larger_of, log_of, sigmoi
 from mdps.scalars.logs import LogRational
 
 # Partial derivatives: a dense array, or the partials of the directions that matter.
-type_of_partials = np.ndarray | dict[int, Any]
+Partials = np.ndarray | dict[int, Any]
 
 _levels = itertools.count(1)
 
@@ -138,16 +141,14 @@ class Dual:
     def __ge__(self, other: Any) -> Any:
         return NotImplemented if isinstance(other, np.ndarray) else _bare(self) >= _bare(other)
 
-    __hash__ = None  # pyright: ignore[reportAssignmentType]  (equal values, different derivatives)
-
     def __repr__(self) -> str:
         return f"Dual({self.value!r}, {list(self.derivative)!r})"
 
-    def _with(self, value: Any, partials: type_of_partials) -> "Dual":
+    def _with(self, value: Any, partials: Partials) -> "Dual":
         return _dual(value, partials, self.directions, self.level)
 
 
-def _dual(value: Any, partials: type_of_partials, directions: int, level: int) -> Dual:
+def _dual(value: Any, partials: Partials, directions: int, level: int) -> Dual:
     x = object.__new__(Dual)
     x.value, x._partials, x.directions, x.level = value, partials, directions, level
     return x
@@ -156,7 +157,7 @@ def _dual(value: Any, partials: type_of_partials, directions: int, level: int) -
 def _combined(x: Any, y: Any, rule: Callable[[Any, Any], tuple[Any, Any, Any]]) -> Any:
     """A function of two numbers from its rule (x, y) -> value, derivative in x, derivative in y.
 
-    The higher level of the two is differentiated; a number of a lower level, or not dual, is a constant of it.
+    The higher level of the two is differentiated; a number of a lower level, or of none, is a constant.
     """
     if isinstance(x, np.ndarray) or isinstance(y, np.ndarray):
         return NotImplemented  # numpy then goes through the array
@@ -181,7 +182,7 @@ def _quotient(x: Any, y: Any) -> tuple[Any, Any, Any]:
     return x / y, 1 / y, -(x / y) / y
 
 
-def _scaled(partials: type_of_partials, factor: Any) -> type_of_partials:
+def _scaled(partials: Partials, factor: Any) -> Partials:
     if type(factor) is int and factor == 1:
         return partials
     if isinstance(partials, dict):
@@ -189,7 +190,7 @@ def _scaled(partials: type_of_partials, factor: Any) -> type_of_partials:
     return factor * partials
 
 
-def _added(partials: type_of_partials, others: type_of_partials) -> type_of_partials:
+def _added(partials: Partials, others: Partials) -> Partials:
     if isinstance(partials, np.ndarray) and isinstance(others, np.ndarray):
         return partials + others
     partials, others = _sparse(partials), _sparse(others)
@@ -201,7 +202,7 @@ def _added(partials: type_of_partials, others: type_of_partials) -> type_of_part
     return total
 
 
-def _sparse(partials: type_of_partials) -> dict[int, Any]:
+def _sparse(partials: Partials) -> dict[int, Any]:
     return partials if isinstance(partials, dict) else _without_zeros(partials)
 
 
@@ -211,7 +212,7 @@ def _without_zeros(derivative: np.ndarray) -> dict[int, Any]:
     return {i: partial for i, partial in entries if not (type(partial) in (int, float) and partial == 0)}
 
 
-def _moves(partials: type_of_partials) -> bool:
+def _moves(partials: Partials) -> bool:
     return bool(partials) if isinstance(partials, dict) else bool(np.any(partials != 0))
 
 
@@ -279,11 +280,11 @@ def _unit(x: Any) -> Any:
 def gradient(f: Callable[[np.ndarray], Any], x: Any) -> np.ndarray:
     """The partial derivatives of a scalar-valued f at an array x, in the shape of x.
 
-    f takes an object array of the shape of x. A float64 x gives float64 derivatives; an object array gives them
-    in its own arithmetic (rational ones in directions that are sums of logs).
+    f takes an object array of the shape of x. A float64 x gives float64 derivatives, an object array gives
+    them in its own arithmetic: at a `LogRational` the unit is the rational 1.
 
     Errors: `InvalidArgument` if f is not scalar-valued; `OutOfReach` where the arithmetic cannot express f.
-    Cost: one pass through f, each operation k = x.size times as long at most.
+    Cost: one pass through f, in which an operation takes up to k = x.size times as long.
     """
 
     def scalar_valued(x: np.ndarray) -> Any:

@@ -56,9 +56,9 @@ What it does not say.
 - A node is computed once, and used wherever it occurs. Code that computes the same exponent twice, in two orders of
   summation, has two errors that do not cancel.
 - Comparisons decide by value; at a kink (max, abs) the derivative is that of the side that was taken.
-- Underflow costs each node the smallest normal number, in whose units an underflowing result is rounded. A number
-  that overflows (or the log of one that underflowed to 0) has the bound inf, and so has all that follows from it. The
-  tape has the range of double precision: single precision may overflow where it does not.
+- Underflow may cost each node the smallest normal number, as where a machine flushes what is smaller to 0; this is
+  added to u * charge. A number that overflows, or the log of one that underflowed to 0, has the bound inf, and so has
+  all that follows from it. The tape has the range of double precision: single precision may overflow where it does not.
 - Constants, ints and floats, are exact; so is -inf, the log of an exact 0, whose exponential is an exact 0.
 
 Source: linnainmaa1976.
@@ -171,7 +171,7 @@ class Tape:
         wanted = np.unique(index[index >= 0])
         if len(wanted):
             library = DOUBLE if unit_roundoff <= 2.0**-53 else SINGLE
-            bounds = unit_roundoff * self._charged_adjoints(wanted, library)
+            bounds = self._charged_adjoints(wanted, unit_roundoff, library)
             bounds[np.isnan(bounds)] = np.inf  # adjoints that overflow: nothing can be said
             result[index >= 0] = bounds[np.searchsorted(wanted, index[index >= 0])]
         return result.reshape(outputs.shape)
@@ -183,15 +183,15 @@ class Tape:
             return _UNBOUNDED
         return x.index if isinstance(x, Rounding) else _CONSTANT
 
-    def _charged_adjoints(self, wanted: np.ndarray, library: Library) -> np.ndarray:
-        """sum_k |d out / d z_k| * charge(z_k) for the nodes `wanted`, given in ascending order.
+    def _charged_adjoints(self, wanted: np.ndarray, u: float, library: Library) -> np.ndarray:
+        """sum_k |d out / d z_k| * (u * charge(z_k) + underflow) for the nodes `wanted`, given in ascending order.
 
         With L the partial derivatives, strictly below the diagonal, errors e made at the nodes move them by the
         solution z of (1 - L) z = e; so the adjoints W of the outputs, unit vectors E, solve (1 - L)^T W = E.
         """
         n = int(wanted[-1]) + 1
         table = np.array(self._nodes[:n])
-        charge = table[:, 4] + library.exp * table[:, 5] + library.log * table[:, 6] + library.smallest_normal
+        charge = u * (table[:, 4] + library.exp * table[:, 5] + library.log * table[:, 6]) + library.smallest_normal
         node = np.arange(n)
         operand = np.concatenate([node, table[:, 0].astype(int), table[:, 2].astype(int)])
         entry = np.concatenate([np.ones(n), -table[:, 1], -table[:, 3]])

@@ -1,0 +1,99 @@
+"""The assumptions that claims make, each defined once.
+
+An assumption about a model carries the keywords with which `mdps.strategies` builds models that meet it. One about a
+finite space can be established: other parts of the instance are changed until it holds, in exact numbers.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from flint import fmpq
+
+from equivalence.claims.assumption import assumption
+from equivalence.objectives import ebm, gan
+from mdps import scalars
+
+Instance = Mapping[str, Any]
+
+
+# About models ----------------------------------------------------------------------------------------------------
+
+
+@assumption(deterministic=True)
+def deterministic_dynamics(mdp: Any) -> bool:
+    """P(s' | s, a) is 0 or 1 for every s, a, s'."""
+    return bool((mdp.kernel.support.sum(axis=-1) <= 1).all())
+
+
+@assumption(discounts=(1,))
+def undiscounted(mdp: Any) -> bool:
+    """The discount is 1."""
+    return bool(mdp.discount == 1)
+
+
+@assumption(single_start=True)
+def single_start(mdp: Any) -> bool:
+    """All trajectories start in the same state."""
+    return bool((~scalars.zero_mask(mdp.initial)).sum() == 1)
+
+
+@assumption()
+def reward_varies(mdp: Any, reward: Any) -> bool:
+    """The return is not the same on every trajectory."""
+    from mdps import trajectories
+
+    returns = trajectories(mdp).returns(reward)
+    return bool((returns != returns[0]).any())
+
+
+# About finite spaces ---------------------------------------------------------------------------------------------
+
+
+def _with_optimal_normalizer(instance: Instance) -> dict[str, Any]:
+    """A rational Z, and data moved by a hair on two outcomes so that Z is exactly optimal for it.
+
+    The optimal Z of given data is algebraic. But sum (p + q) D_Z = 1 is linear in p: with Z a rational number close to
+    the optimum, moving delta of probability between two outcomes of different D solves it.
+    """
+    energy, sampler, data = instance["energy"], instance["sampler"], instance["data"]
+    as_floats = [scalars.convert(x, "float") for x in (energy, sampler, data)]
+    log_z = float(gan.optimal_log_normalizer(*as_floats))
+    normalizer = fmpq(*map(int, np.exp(log_z).as_integer_ratio())) if abs(log_z) < 600 else fmpq(2) ** round(log_z / np.log(2))
+    log_normalizer = scalars.log(np.asarray(normalizer, dtype=object))
+    probability = gan.discriminator(energy, sampler, log_normalizer)
+    excess = 1 - ((data + sampler) * probability).sum()
+    if excess == 0:
+        return {"log_normalizer": log_normalizer}
+    as_float = scalars.convert(probability, "float")
+    give, take = int(np.argmax(as_float * (as_floats[2] > 0))), int(np.argmin(np.where(as_floats[2] > 0, as_float, 2.0)))
+    if probability[give] == probability[take]:  # one logit for all data: D = 1/2 is optimal, exactly
+        return {"log_normalizer": -energy[give] - scalars.log(sampler[give])}
+    moved = excess / (probability[give] - probability[take])
+    data = np.copy(data)
+    data[give], data[take] = data[give] + moved, data[take] - moved
+    return {"log_normalizer": log_normalizer, "data": data}
+
+
+@assumption(establish=_with_optimal_normalizer)
+def optimal_normalizer(energy: Any, sampler: Any, data: Any, log_normalizer: Any) -> bool:
+    """log Z minimizes the discriminator loss: sum_x (p + q) D = 1."""
+    return bool(gan.discriminator_gradient(energy, sampler, data, log_normalizer).log_normalizer == 0)
+
+
+@assumption(establish=lambda instance: {"log_normalizer": ebm.log_partition(instance["energy"])})
+def normalizer_is_partition(energy: Any, log_normalizer: Any) -> bool:
+    """log Z is the log partition function of the energy."""
+    return bool(log_normalizer == ebm.log_partition(energy))
+
+
+@assumption(establish=lambda instance: {"sampler": ebm.law(instance["energy"])})
+def sampler_is_model(energy: Any, sampler: Any) -> bool:
+    """The sampler's density is the model's: q = p_theta."""
+    return bool((sampler == ebm.law(energy)).all())
+
+
+@assumption(establish=lambda instance: {"data": ebm.law(instance["energy"])})
+def data_is_model(energy: Any, data: Any) -> bool:
+    """The data come from the model: p = p_theta."""
+    return bool((data == ebm.law(energy)).all())

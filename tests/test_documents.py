@@ -1,0 +1,99 @@
+"""The code in README.md and in the guides runs as written, and their commands exist.
+
+The ```python blocks of a document run in order in one namespace: those with `>>>` as doctests, whose output
+is compared, the others as they are. Each command of a ```bash block must exist, and each command line of
+`equivalence` must name a subcommand and options that its help knows.
+"""
+
+import doctest
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [*ROOT.glob("README.md"), *sorted(ROOT.glob("equivalence/guides/**/*.md"))]
+
+documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+class Block(NamedTuple):
+    """The text of a fenced block, and the number of its first line in the document."""
+
+    text: str
+    line: int
+
+
+def blocks(document: Path, *languages: str) -> list[Block]:
+    """The fenced blocks of the document in these languages."""
+    text = document.read_text(encoding="utf-8")
+    fences = re.finditer(r"^```(\w+)[^\n]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [Block(f[2], text.count("\n", 0, f.start(2)) + 1) for f in fences if f[1] in languages]
+
+
+def run_plain(block: Block, document: Path, namespace: dict) -> None:
+    # The empty lines make a traceback name the line of the document.
+    exec(compile("\n" * (block.line - 1) + block.text, document, "exec"), namespace)
+
+
+def run_doctest(block: Block, document: Path, namespace: dict, flags: int) -> None:
+    test = doctest.DocTestParser().get_doctest(
+        block.text, namespace, document.name, str(document), block.line - 1
+    )
+    report: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=flags)
+    runner.run(test, out=report.append, clear_globs=False)
+    if report:
+        pytest.fail("".join(report), pytrace=False)
+    namespace.update(test.globs)
+
+
+@documents
+def test_python_runs(document, pytestconfig):
+    flags = sum(doctest.OPTIONFLAGS_BY_NAME[name] for name in pytestconfig.getini("doctest_optionflags"))
+    namespace = {"__name__": document.stem}
+    for block in blocks(document, "python", "pycon"):
+        if re.search(r"^\s*>>> ", block.text, re.MULTILINE):
+            run_doctest(block, document, namespace, flags)
+        else:
+            run_plain(block, document, namespace)
+
+
+def commands(block: Block) -> list[list[str]]:
+    """The simple commands of a shell block, as words."""
+    text = block.text.replace("\\\n", " ")
+    words = (
+        shlex.split(part, comments=True) for line in text.splitlines() for part in re.split(r"&&|\|", line)
+    )
+    return [w for w in words if w]
+
+
+def help_of(*words: str) -> str:
+    """What `equivalence WORDS --help` prints; it must succeed."""
+    code = (
+        f"import sys; sys.argv = {['equivalence', *words, '--help']}; import equivalence.cli as c; c.main()"
+    )
+    wide = {"COLUMNS": "200", "TERM": "dumb"}
+    done = subprocess.run([sys.executable, "-c", code], env=wide, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@documents
+def test_commands_exist(document):
+    for block in blocks(document, "bash", "sh", "console"):
+        for program, *arguments in commands(block):
+            where = f"{document.name}:{block.line}: {program} {' '.join(arguments)}"
+            if program != "equivalence":
+                assert shutil.which(program), where
+                continue
+            options = [word.partition("=")[0] for word in arguments if word.startswith("--")]
+            subcommand = [word for word in arguments[:1] if not word.startswith("-")]
+            known = help_of(*subcommand)
+            for option in options:
+                assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", known), where

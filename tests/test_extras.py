@@ -1,0 +1,93 @@
+"""An absent extra skips with a reason, fails where extras are required, and hides no other error."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFTEST = Path(__file__).parent.parent / "conftest.py"
+
+FILES = {
+    "test_fixture.py": """
+        import sys
+        def test_needs_torch(require_extra, monkeypatch):
+            monkeypatch.setitem(sys.modules, "torch", None)
+            require_extra("torch")
+        def test_needs_gym(require_extra, monkeypatch):
+            monkeypatch.setitem(sys.modules, "gymnasium", sys)
+            assert require_extra("gym") is sys
+    """,
+    "test_import.py": """
+        import sys
+        sys.modules["jax"] = None
+        import jax
+        def test_never_runs(): pass
+    """,
+    "adapter.py": """
+        '''
+        >>> 1 + 1
+        3
+        '''
+        import sys
+        sys.modules["matplotlib"] = None
+        try:
+            import matplotlib
+        except ImportError as error:
+            raise ImportError("plots need matplotlib") from error
+    """,
+    "test_defect.py": """
+        import a_module_of_no_extra
+    """,
+}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The outcome of pytest, as its summary and exit status, in a folder of FILES and our conftest."""
+    shutil.copy(CONFTEST, tmp_path)
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\naddopts = --import-mode=importlib --doctest-modules -ra\n"
+    )
+
+    def outcome(*names: str, required: bool) -> tuple[str, int]:
+        for name in names:
+            lines = FILES[name].splitlines()
+            (tmp_path / name).write_text("\n".join(line[8:] for line in lines))
+        settings = {"EQUIVALENCE_REQUIRE_EXTRAS": "1" if required else "0", "PYTEST_ADDOPTS": ""}
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "."]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=os.environ | settings, capture_output=True, text=True
+        )
+        return done.stdout, done.returncode
+
+    return outcome
+
+
+def test_absent_extras_skip_and_say_which(run):
+    summary, status = run("test_fixture.py", "test_import.py", "adapter.py", required=False)
+    for extra in ("torch", "jax", "plots"):
+        assert f"install extra {extra}" in summary
+    assert "1 passed, 3 skipped in" in summary
+    assert status == 0
+
+
+@pytest.mark.parametrize(
+    "name, extra", [("test_fixture.py", "torch"), ("test_import.py", "jax"), ("adapter.py", "plots")]
+)
+def test_absent_extras_fail_where_required(run, name, extra):
+    summary, status = run(name, required=True)
+    assert status != 0
+    assert "skipped" not in summary
+    assert {"torch": "install extra torch", "jax": "import jax", "plots": "plots need matplotlib"}[
+        extra
+    ] in summary
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_other_missing_modules_are_errors(run, required):
+    summary, status = run("test_defect.py", required=required)
+    assert status != 0
+    assert "a_module_of_no_extra" in summary
