@@ -2,9 +2,11 @@
 
     model         the MDP: transition, initial, horizon, discount, final_value
     bellman       soft control by backward induction
+    optimal       control with the hard maximum
     occupancy     what a policy visits and earns
     trajectories  every trajectory of a small model, one row each
     boltzmann     the maximum entropy law over trajectories
+    entropies     of choices, and of trajectories
     gallery       named tiny models
     interop       models from elsewhere
     scalars       the number types: floats, balls, rationals and their logarithms, symbols
@@ -27,8 +29,10 @@ axes. Unavailable actions have policy 0 and q log 0; rows of terminal states are
 
 from mdps import boltzmann, gallery, scalars
 from mdps.bellman import SoftSolution, soft_solution
+from mdps.entropies import causal_entropy, trajectory_entropy
 from mdps.errors import InvalidArgument, InvalidModel, OutOfReach
 from mdps.model import MDP
+from mdps.optimal import OptimalSolution, optimal_solution
 from mdps.occupancy import marginals, occupancy, policy_value, state_marginals
 from mdps.scalars import log
 from mdps.trajectories import Trajectories, trajectories, trajectory_count
@@ -37,18 +41,22 @@ __all__ = [
     "MDP",
     "InvalidArgument",
     "InvalidModel",
+    "OptimalSolution",
     "OutOfReach",
     "SoftSolution",
     "Trajectories",
     "boltzmann",
+    "causal_entropy",
     "gallery",
     "log",
     "marginals",
     "occupancy",
+    "optimal_solution",
     "policy_value",
     "scalars",
     "soft_solution",
     "state_marginals",
     "trajectories",
     "trajectory_count",
+    "trajectory_entropy",
 ]

@@ -28,21 +28,22 @@ def numbers(name: str, value: Any, level: str) -> np.ndarray:
         raise InvalidArgument(f"{name} is not a rectangular array: {error}") from None
     if array.dtype.kind not in "iufO":
         raise InvalidArgument(f"{name} has dtype {array.dtype}; expected numbers")
-    if array.dtype == object or array.dtype.kind in "iu":
-        if array.dtype == object and any(x is None or isinstance(x, (str, bytes, list)) for x in array.flat):
-            raise InvalidArgument(f"{name} holds something that is not a number; expected a rectangular array of numbers")
-        own = "exact" if array.dtype != object else scalars.level_of(array)
-        integers = array.dtype != object or all(isinstance(x, (int, np.integer)) for x in array.flat)
-        if own in ("carrier", level):
-            return array if own == "carrier" or own == level != "float" else scalars.convert(array, level)
-        if integers or own == "exact":
+    if array.dtype.kind in "iu":
+        return scalars.convert(array, level)
+    if array.dtype == object:
+        if any(x is None or isinstance(x, (str, bytes, list, bool, complex)) for x in array.flat):
+            raise InvalidArgument(f"{name} holds something that is not a real number; expected a rectangular array of numbers")
+        own = scalars.level_of(array)
+        integers = all(isinstance(x, (int, np.integer)) for x in array.flat)
+        if own == "carrier":
+            return array
+        if integers or own in ("exact", level):
             return scalars.convert(array, level)
     elif level == "float":
-        own = "float"
         array = np.asarray(array, dtype=float)
         if not np.isfinite(array).all():
             at = _first(~np.isfinite(array))
-            raise InvalidArgument(f"{name}{at} is {array[tuple(at)]}; expected finite numbers")
+            raise InvalidArgument(f"{name}{at or ''} is {array[tuple(at)]}; expected finite numbers")
         return array
     else:
         own = "float"

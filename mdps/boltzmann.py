@@ -15,7 +15,7 @@ log z_t = gamma^t f / alpha.
 Source: ziebart2008; finn2016; levine2018.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,27 +49,43 @@ def law(mdp: MDP | Trajectories, reward: Any, *, temperature: Any = 1) -> np.nda
     return scalars.log_normalized(log_weight, overwrite=True)[1]
 
 
-def occupancy(mdp: MDP, reward: Any, *, temperature: Any = 1, axes: str = "sa") -> np.ndarray:
-    """Discounted expected visits under p(tau), by messages; over `axes` 's', 'sa' (default) or 'sas'."""
-    checked_axes(axes)
+class TiltedKernel(NamedTuple):
+    """The MaxEnt law as a Markov chain: initial [..., s], and steps [..., s, a, s'] for t = 0 ... T-1.
+
+    steps[t][s, a, s'] = p(a_t = a, s_{t+1} = s' | s_t = s) = P(s' | s, a) exp(gamma^t r / alpha) z_{t+1}(s') / z_t(s).
+    """
+
+    initial: np.ndarray
+    steps: list[np.ndarray]
+
+
+def tilted_kernel(mdp: MDP, reward: Any, *, temperature: Any = 1) -> TiltedKernel:
+    """The law p(tau) factored forward in time: where it starts, and what it chooses, for itself and for chance."""
     messages, exponents = _messages(mdp, reward, temperature)
     support = _support(mdp)
     zero = scalars.constant(0, mdp.initial)
-    possible = ~scalars.zero_mask(mdp.initial)
 
     def tilted(log_prior: np.ndarray, message: np.ndarray, log_total: np.ndarray) -> np.ndarray:
         return scalars.exp(log_prior + message - log_total)
 
-    log_initial = scalars.log(mdp.initial)
-    mu = scalars.over(
-        possible, tilted, log_initial, messages[0], np.asarray(_log_partition(mdp, messages))[..., None], otherwise=zero
-    )
+    log_total = np.asarray(_log_partition(mdp, messages))[..., None]
+    possible = ~scalars.zero_mask(mdp.initial)
+    initial = scalars.over(possible, tilted, scalars.log(mdp.initial), messages[0], log_total, otherwise=zero)
+    steps = [
+        scalars.over(support, tilted, exponent, after[..., None, None, :], here[..., :, None, None], otherwise=zero)
+        for exponent, here, after in zip(exponents, messages, messages[1:], strict=False)
+    ]
+    return TiltedKernel(initial, steps)
+
+
+def occupancy(mdp: MDP, reward: Any, *, temperature: Any = 1, axes: str = "sa") -> np.ndarray:
+    """Discounted expected visits under p(tau), by messages; over `axes` 's', 'sa' (default) or 'sas'."""
+    checked_axes(axes)
+    mu, steps = tilted_kernel(mdp, reward, temperature=temperature)
+    zero = scalars.constant(0, mdp.initial)
     visits: Any = zero
     weight: Any = 1
-    for exponent, here, after in zip(exponents, messages, messages[1:], strict=False):
-        step = scalars.over(
-            support, tilted, exponent, after[..., None, None, :], here[..., :, None, None], otherwise=zero
-        )
+    for step in steps:
         joint = mu[..., :, None, None] * step
         visits = visits + weight * joint
         weight = weight * mdp.discount

@@ -1,19 +1,21 @@
 """Exact models from float models: floats read as the rational numbers that they stand for.
 
-A row of floats sums to 1 only within some 2^-53. Taken as the dyadic numbers that its entries are, it would refute true
-theorems, so a float model is made exact before anything is proved on it. With u = 2^-53 and n non-zero entries x,
+A row of floats sums to 1 only within some 2^-53. Taken as the dyadic numbers that its entries are, it would
+refute true theorems, so a float model is made exact before anything is proved on it. With u = 2^-53 and n
+non-zero entries x,
 
     row           each x becomes the simplest rational r with |r - x| <= 4 n u x, if those sum to 1 exactly
-                  (0.333... is 1/3); otherwise x / sum x in exact arithmetic, x being the dyadic number that it is
+                  (0.333... is 1/3); otherwise x / sum x in exact arithmetic, x being the dyadic number that
+                  it is
     discount      the simplest rational within 4 u x (0.9 is 9/10), but 1 only if it is 1
     final value   the dyadic number that it is: no equation binds it
 
-Zeros stay 0 and what is positive stays positive, so actions and terminal states are those of the float model. Whatever
-changed is said in `changes`.
+Zeros stay 0 and what is positive stays positive, so actions and terminal states are those of the float model.
+Whatever changed is said in `changes`.
 
-The simplest rational of an interval is the one of smallest denominator (and of those the one nearest 0). It is where
-the walk down the Stern-Brocot tree first enters the interval, and the continued fractions of the two ends spell that
-walk: follow their common quotients, and end with the smallest integer between the rest.
+The simplest rational of an interval is the one of smallest denominator (and of those the one nearest 0). It
+is where the walk down the Stern-Brocot tree first enters the interval, and the continued fractions of the two
+ends spell that walk: follow their common quotients, and end with the smallest integer between the rest.
 
 Cost: linear in the non-zero entries; equal floats are read once.
 """
@@ -74,7 +76,12 @@ def simplest_rational(low: Any, high: Any) -> fmpq:
             last = quotient if rest == 0 else quotient + 1
             return fmpq(last * p + p_before, last * q + q_before)
         p, q, p_before, q_before = quotient * p + p_before, quotient * q + q_before, p, q
-        a, b, c, d = d, c - quotient * d, b, rest  # the reciprocals of what is left of the ends, which swaps them
+        a, b, c, d = (
+            d,
+            c - quotient * d,
+            b,
+            rest,
+        )  # the reciprocals of what is left of the ends, which swaps them
 
 
 @lru_cache(maxsize=2**16)
@@ -122,7 +129,9 @@ def _objects(numbers: Any) -> np.ndarray:
     return np.array(list(numbers), dtype=object)
 
 
-def _reading(floats: list, given: np.ndarray, exact: np.ndarray, row: np.ndarray, summing: np.ndarray) -> Reading:
+def _reading(
+    floats: list, given: np.ndarray, exact: np.ndarray, row: np.ndarray, summing: np.ndarray
+) -> Reading:
     at = np.flatnonzero(np.asarray(exact != given, dtype=bool))
     if not len(at):
         return Reading(0, 0, ZERO, None)
@@ -138,8 +147,8 @@ def exact_distribution(row: Any) -> np.ndarray:
 
     Exact numbers are kept. Rows of zeros, such as a policy's at terminal states, stay zeros.
 
-    Errors: `InvalidArgument` for numbers that are no probabilities, and for a sum that is off by more than the
-    rounding of n entries that are products of up to 128 factors: to divide by the sum is then no reading.
+    Errors: `InvalidArgument` for numbers that are no probabilities, and for a sum that is off by more than
+    the rounding of n entries that are products of up to 128 factors: to divide by the sum is then no reading.
 
     >>> exact_distribution([0.2, 0.7, 0.1])
     array([1/5, 7/10, 1/10], dtype=object)
@@ -155,7 +164,9 @@ def exact_distribution(row: Any) -> np.ndarray:
     if wrong.any() or np.asarray(array < 0, dtype=bool).any():
         sums = np.atleast_1d(array.sum(axis=-1))[np.atleast_1d(wrong)]
         found = f"a row sums to {sums[0]}" if len(sums) else "an entry is negative"
-        raise InvalidArgument(f"{found}; expected probabilities that sum to 1. mdps.normalized(...) divides by the sum")
+        raise InvalidArgument(
+            f"{found}; expected probabilities that sum to 1. mdps.normalized(...) divides by the sum"
+        )
     return array if array.dtype == object else exact_rows(array)[0]
 
 

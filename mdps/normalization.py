@@ -2,11 +2,12 @@
 
     P(s' | s, a) = N(s, a, s') / sum_x N(s, a, x),        rho(s) = N(s) / sum_x N(x)
 
-in the arithmetic of the numbers that came: exact ones give exact rows, integers alone give floats. A row that sums to 1
-already (floats: within the 2 n u that a model may be off) is left as it is, so dividing twice changes nothing more.
+in the arithmetic of the numbers that came: exact ones give exact rows, integers alone give floats. A row that
+sums to 1 already (floats: within the 2 n u that a model may be off) is left as it is, so dividing twice
+changes nothing more.
 
-A row without any count has no such quotient. It may mean that the action does not exist there, or that nobody tried it,
-and only the caller knows: by default it is an error.
+A row without any count has no such quotient. It may mean that the action does not exist there, or that nobody
+tried it, and only the caller knows: by default it is an error.
 """
 
 from typing import Any, NamedTuple
@@ -54,7 +55,10 @@ def normalized_model(
     """The model of counts or rounded rows; what `MDP.normalized` documents."""
     if empty is not None and empty not in EMPTY:
         raise InvalidArgument(f"empty is {empty!r}; expected 'unavailable', 'stay' or None")
-    others = {"final_value": door.numbers("final_value", final_value), "discount": door.numbers("discount", discount)}
+    others = {
+        "final_value": door.numbers("final_value", final_value),
+        "discount": door.numbers("discount", discount),
+    }
     starts = door.numbers("initial", initial)
     if scipy.sparse.issparse(transition):
         rows, changes = _sparse_rows(transition, empty)
@@ -67,7 +71,9 @@ def normalized_model(
         starts = scalars.convert(starts, level)
     sums = _sums("initial", starts)
     if sums.empty.any():
-        raise InvalidModel("initial is all zero; expected where trajectories start, as counts or probabilities")
+        raise InvalidModel(
+            "initial is all zero; expected where trajectories start, as counts or probabilities"
+        )
     changes += _said("initial", sums)
     starts = _divided(starts, sums)
     return MDP(rows, starts, horizon=horizon, discount=discount, final_value=final_value, changes=changes)
@@ -76,11 +82,15 @@ def normalized_model(
 def _sums(name: str, weights: np.ndarray) -> Sums:
     if weights.dtype != object and not np.isfinite(weights).all():
         at = np.argwhere(~np.isfinite(weights))[0]
-        raise InvalidModel(f"{name}{at.tolist()} is {weights[tuple(at)]}; expected a count or a weight, which is finite")
+        raise InvalidModel(
+            f"{name}{at.tolist()} is {weights[tuple(at)]}; expected a count or a weight, which is finite"
+        )
     negative = scalars.negative_mask(weights)
     if negative.any():
         at = np.argwhere(negative)[0]
-        raise InvalidModel(f"{name}{at.tolist()} is {weights[tuple(at)]}, which is negative; expected a count or a weight")
+        raise InvalidModel(
+            f"{name}{at.tolist()} is {weights[tuple(at)]}, which is negative; expected a count or a weight"
+        )
     positive = ~scalars.zero_mask(weights)
     return _with_sums(_total(weights), positive.sum(axis=-1))
 
@@ -97,7 +107,9 @@ def _total(weights: np.ndarray) -> np.ndarray:
         total = weights.sum(axis=-1)
     if weights.dtype != object and np.isinf(total).any():
         at = np.argwhere(np.isinf(np.atleast_1d(total)))[0].tolist()
-        raise InvalidModel(f"row {at} of weights sums to more than a float holds; divide the weights by a constant first")
+        raise InvalidModel(
+            f"row {at} of weights sums to more than a float holds; divide the weights by a constant first"
+        )
     return total
 
 
@@ -110,7 +122,9 @@ def _divided(weights: np.ndarray, sums: Sums) -> np.ndarray:
 def _still_positive(divided: np.ndarray, weights: np.ndarray) -> np.ndarray:
     if divided.dtype != object and ((divided == 0) & (weights != 0)).any():
         small = weights[(divided == 0) & (weights != 0)][0]
-        raise InvalidModel(f"the weight {small} is positive, but too small beside its row for a float; write Fractions")
+        raise InvalidModel(
+            f"the weight {small} is positive, but too small beside its row for a float; write Fractions"
+        )
     return divided
 
 
@@ -173,7 +187,9 @@ def _said(name: str, sums: Sums) -> tuple[str, ...]:
     farthest = ""
     if scalars.level_of(totals) in ("float", "exact"):
         farthest = f"; the sum farthest from 1 was {max(totals.tolist(), key=lambda total: abs(total - 1))}"
-    return (f"{name}: {_rows(len(totals))} divided by {'its sum' if len(totals) == 1 else 'their sums'}{which}{farthest}",)
+    return (
+        f"{name}: {_rows(len(totals))} divided by {'its sum' if len(totals) == 1 else 'their sums'}{which}{farthest}",
+    )
 
 
 def _rows(n: int, kind: str = "") -> str:

@@ -6,7 +6,13 @@ rho_E of expected discounted counts in the shape of the reward, and
     LL        = <rho_E, r> / alpha - log Z          log-likelihood, densities relative to rho prod P
     dLL/dr    = (rho_E - rho_r) / alpha             rho_r = occupancy of p_r
 
-For a reward r = sum_k theta_k phi_k chain the last line with phi. The final value of the expert's trajectories is a
+For a reward r = sum_k theta_k phi_k chain the last line with phi, and
+
+    d2LL/dtheta2 = -Cov_{p_r}(f) / alpha^2,     f(tau) = sum_t gamma^t phi(s_t, a_t, s_{t+1})
+
+the covariance of the features of trajectories, here by messages: with F_t(s) = E[features from t on | s_t = s] it is
+the sum over steps of the covariance, over (a, s') of the tilted law, of gamma^t phi + F_{t+1}, and that of F_0 over
+the tilted start. The final value of the expert's trajectories is a
 constant that counts do not determine; it is left out of LL and has no gradient.
 Source: ziebart2008.
 """
@@ -15,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from mdps import MDP, boltzmann
+from equivalence.objectives.features import linear_reward, weighted_outer
+from mdps import MDP, boltzmann, scalars
 from mdps.arguments import checked_expert, checked_reward, checked_temperature, reward_axes
 
 
@@ -36,3 +43,30 @@ def gradient(mdp: MDP, reward: Any, expert: Any, *, temperature: Any = 1) -> np.
     expert = checked_expert(mdp, expert, axes)
     alpha = checked_temperature(temperature, mdp.level)
     return (expert - boltzmann.occupancy(mdp, reward, temperature=alpha, axes=axes)) / alpha
+
+
+def hessian(mdp: MDP, features: Any, theta: Any, *, temperature: Any = 1) -> np.ndarray:
+    """d2 log_likelihood / d theta2 = -Cov(f(tau)) / alpha^2 for r = features theta, [k, k]; negative semidefinite.
+
+    It does not depend on the expert. features [s, k], [s, a, k] or [s, a, s', k].
+    """
+    phi, reward = linear_reward(mdp, features, theta)
+    alpha = checked_temperature(temperature, mdp.level)
+    tilted = boltzmann.tilted_kernel(mdp, reward, temperature=alpha)
+    phi = phi[(..., *(None,) * (4 - phi.ndim), slice(None))]
+    zero = scalars.constant(0, mdp.initial)
+    expected = np.full((mdp.n_states, phi.shape[-1]), zero, dtype=phi.dtype)
+    steps = []
+    for t in reversed(range(len(tilted.steps))):
+        ahead = mdp.discount**t * phi + expected
+        joint = tilted.steps[t][..., None]
+        expected = (joint * ahead).sum(axis=(1, 2))
+        steps.append(ahead - expected[:, None, None, :])
+    deviation = expected - (tilted.initial[:, None] * expected).sum(axis=0)
+    covariance = weighted_outer(tilted.initial, deviation)
+    mu = tilted.initial
+    for step, centered in zip(tilted.steps, reversed(steps), strict=True):
+        joint = mu[:, None, None] * step
+        covariance = covariance + weighted_outer(joint, centered)
+        mu = joint.sum(axis=(0, 1)) + np.where(mdp.terminal, mu, zero)
+    return -covariance / alpha**2

@@ -1,8 +1,8 @@
 """Models from elsewhere, and models on disk.
 
-    gymnasium   environments with a transition table, from the package of that name (extra `gym`)
-    tables      what such a table means: when an episode is over, and what a reward depends on
-    files       .npz files
+*  `gymnasium`: environments with a transition table, from the package of that name (extra `gym`)
+*  `tables`: what such a table means as a model; `entries` reads it, `endings` finds where episodes are over
+*  `files`: .npz files
 """
 
 from mdps.interop.files import load_npz, save_npz

@@ -1,7 +1,8 @@
 """Models on disk: .npz files of numpy, without pickles.
 
 key            holds
--------------  -------------------------------------------------------------------------------------------------
+-------------
+-------------------------------------------------------------------------------------------------
 `transition`   [..., s, a, s'], probability
 `initial`      [..., s], probability
 `horizon`      the number T of decisions, or 'none'
@@ -10,9 +11,9 @@ key            holds
 `reward`       [s], [s, a] or [s, a, s'] beyond the batch axes; may be left out
 `changes`      sentences: what was done to the numbers on the way in; may be left out
 
-Floats are float arrays. Exact numbers are arrays of text: '1/3', or with logarithms '1/2 + 3*log(5) - 2/3*log(7)', so
-that nothing is rounded and any numpy reads the file. A sparse transition is kept as the four parts of its CSR matrix,
-`transition_data`, `transition_indices`, `transition_indptr` and `transition_shape`.
+Floats are float arrays. Exact numbers are arrays of text: '1/3', or with logarithms '1/2 + 3*log(5) -
+2/3*log(7)', so that nothing is rounded and any numpy reads the file. A sparse transition is kept as the four
+parts of its CSR matrix, `transition_data`, `transition_indices`, `transition_indptr` and `transition_shape`.
 """
 
 import os
@@ -66,8 +67,8 @@ def save_npz(path: str | os.PathLike[str], mdp: MDP, reward: Any = None) -> None
 def load_npz(path: str | os.PathLike[str]) -> tuple[MDP, np.ndarray | None]:
     """The model in a file, and its reward where there is one.
 
-    Errors, which name the file: `InvalidArgument` for one that cannot be read, whose keys are not those of a model, or
-    whose reward does not fit; `InvalidModel` for numbers that are no model.
+    Errors, which name the file: `InvalidArgument` for one that cannot be read, whose keys are not those of a
+    model, or whose reward does not fit; `InvalidModel` for numbers that are no model.
     """
     try:
         arrays = _read(path)
@@ -104,8 +105,14 @@ def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         missing.insert(0, "transition")
     unknown = [name for name in arrays if name not in KEYS]
     if missing or unknown:
-        faults = [f"{', '.join(names)} {fault}" for names, fault in ((missing, "missing"), (unknown, "unknown")) if names]
-        raise InvalidArgument(f"the keys are not those of a model: {'; '.join(faults)}. Expected {', '.join(KEYS[:6])}")
+        faults = [
+            f"{', '.join(names)} {fault}"
+            for names, fault in ((missing, "missing"), (unknown, "unknown"))
+            if names
+        ]
+        raise InvalidArgument(
+            f"the keys are not those of a model: {'; '.join(faults)}. Expected {', '.join(KEYS[:6])}"
+        )
     return {
         name: _parsed(array) if array.dtype.kind == "U" and name not in NOT_NUMBERS else array
         for name, array in arrays.items()
@@ -130,8 +137,13 @@ def _written(numbers: Any) -> np.ndarray:
     if array.dtype != object:
         return array
     if (level := scalars.level_of(array)) != "exact":
-        raise OutOfReach(f"a file holds floats or exact numbers, not the level {level}; take mdp.to('float') or 'exact'")
-    return np.array([_text(x) for x in array.flat]).reshape(array.shape)
+        raise OutOfReach(
+            f"a file holds floats or exact numbers, not the level {level}; take mdp.to('float') or 'exact'"
+        )
+    texts: dict[int, str] = {}  # by identity: an array repeats few numbers, its zero above all
+    return np.array([texts.get(id(x)) or texts.setdefault(id(x), _text(x)) for x in array.flat]).reshape(
+        array.shape
+    )
 
 
 def _text(x: Any) -> str:

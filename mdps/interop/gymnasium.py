@@ -1,8 +1,8 @@
 """Environments of gymnasium (0.29 and 1.x) with a transition table, as models.
 
-FrozenLake, CliffWalking, Taxi and environments like them hold their dynamics as `env.unwrapped.P` and the law of their
-first state as `env.unwrapped.initial_state_distrib`; `mdps.interop.tables` says what such a table means. Wrappers are not
-seen: a time limit is one, and the horizon is given here instead.
+FrozenLake, CliffWalking, Taxi and environments like them hold their dynamics as `env.unwrapped.P` and the law
+of their first state as `env.unwrapped.initial_state_distrib`; `mdps.interop.tables` says what such a table
+means. Wrappers are not seen: a time limit is one, and the horizon is given here instead.
 
 gymnasium is an optional package, imported when an environment is asked for by its id.
 """
@@ -28,13 +28,14 @@ def from_gymnasium(
 ) -> tuple[MDP, np.ndarray]:
     """The model of an environment with a transition table, and its reward [s, a, s'].
 
-    env_or_id       an id such as 'FrozenLake-v1', made with `gymnasium.make(id, **make_arguments)`, or an environment
-    exact           whether floats are read as the rationals that they stand for (1/3 for 0.333...), which `changes` of
-                    the model records
+    env_or_id       an id such as 'FrozenLake-v1', made with `gymnasium.make(id, **make_arguments)`, or an
+    environment
+    exact           whether floats are read as the rationals that they stand for (1/3 for 0.333...), which
+                    `changes` of the model records
     initial         [s], the law of the first state, for an environment that does not say it
 
-    Errors: `InvalidArgument` for an id that cannot be made, an environment without a table or without a law of the
-    first state, and a missing gymnasium; `InvalidModel` for a table that is no model.
+    Errors: `InvalidArgument` for an id that cannot be made, an environment without a table or without a law
+    of the first state, and a missing gymnasium; `InvalidModel` for a table that is no model.
     """
     env, changes = _made(env_or_id, make_arguments)
     try:
@@ -49,7 +50,9 @@ def _made(env_or_id: Any, arguments: dict[str, Any]) -> tuple[Any, tuple[str, ..
     """The environment, and what is to be said about how its id was read."""
     if not isinstance(env_or_id, str):
         if arguments:
-            raise InvalidArgument(f"{', '.join(arguments)}: arguments of an environment go with an id, not with one already made")
+            raise InvalidArgument(
+                f"{', '.join(arguments)}: arguments of an environment go with an id, not with one already made"
+            )
         return env_or_id, ()
     try:
         import gymnasium
@@ -62,8 +65,12 @@ def _made(env_or_id: Any, arguments: dict[str, Any]) -> tuple[Any, tuple[str, ..
             warnings.simplefilter("ignore")  # advice on versions; the one that was made is recorded below
             env = gymnasium.make(env_or_id, **arguments)
     except Exception as error:  # whatever the code of an environment raises
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InvalidArgument(f"environment {env_or_id!r} cannot be made by gymnasium {gymnasium.__version__}: {reason}") from error
+        reason = " ".join(str(error).split())
+        if not isinstance(error, gymnasium.error.Error):
+            reason = f"{type(error).__name__}: {reason}"
+        raise InvalidArgument(
+            f"environment {env_or_id!r} cannot be made by gymnasium {gymnasium.__version__}: {reason}"
+        ) from error
     made = env.spec.id if env.spec is not None else env_or_id
     return env, (() if made == env_or_id else (f"environment {env_or_id!r} was read as {made!r}",))
 
@@ -79,7 +86,9 @@ def _table(env: Any, initial: Any) -> tuple[Any, Any, dict[str, int]]:
             "(probability, next_state, reward, terminated), as FrozenLake, CliffWalking and Taxi have"
         )
     if getattr(bare, "fickle_passenger", False):
-        raise InvalidModel(f"{name} with fickle_passenger=True changes destinations outside of its table P, so P is not its dynamics")
+        raise InvalidModel(
+            f"{name} with fickle_passenger=True changes destinations outside of its table P, so P is not its dynamics"
+        )
     law = getattr(bare, "initial_state_distrib", None) if initial is None else initial
     if law is None:
         raise InvalidArgument(

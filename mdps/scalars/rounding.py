@@ -81,7 +81,7 @@ from mdps.scalars.rationals import dyadic, rational
 _CONSTANT = -1  # the index of an exact number, which is on no tape
 _UNBOUNDED = -2  # the index of a number that left the range of floats, and of all that follows from it
 _EXACT_INTEGER = 2.0**24  # integers up to here are exact in single precision too
-_ADJOINTS_AT_A_TIME = 2**20  # numbers that fit a cache
+_COLUMNS = 8  # adjoints solved for at a time, so that they stay in the cache
 
 
 class Library(NamedTuple):
@@ -197,18 +197,19 @@ class Tape:
         entry = np.concatenate([np.ones(n), -table[:, 1], -table[:, 3]])
         some = operand >= 0
         system = scipy.sparse.csc_matrix((entry[some], (operand[some], np.tile(node, 3)[some])), shape=(n, n))
-        width = max(1, _ADJOINTS_AT_A_TIME // n)
-        result = []
-        for outputs in np.split(wanted, np.arange(width, len(wanted), width)):
-            size = int(outputs[-1]) + 1  # nothing depends on what comes later
-            # already triangular, with a unit diagonal: without permutation or pivoting the factors are 1 and itself
-            triangle = splu(
-                system[:size, :size], permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"Equil": False}
-            )
+        chunks = np.split(wanted, np.arange(_COLUMNS, len(wanted), _COLUMNS))
+        result, size = [], 2 * n
+        for outputs in reversed(chunks):
+            if outputs[-1] < 0.8 * size:  # nothing depends on what comes later
+                size = int(outputs[-1]) + 1
+                # Triangular with a unit diagonal: without permutation or pivoting, the factors are 1 and itself.
+                factors = splu(
+                    system[:size, :size], permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"Equil": False}
+                )
             units = np.zeros((size, len(outputs)), order="F")
             units[outputs, np.arange(len(outputs))] = 1.0
-            result.append(charge[:size] @ np.abs(triangle.solve(units)))
-        return np.concatenate(result)
+            result.append(charge[:size] @ np.abs(factors.solve(units)))
+        return np.concatenate(result[::-1])
 
 
 class Rounding:
@@ -305,6 +306,12 @@ def _is_constant(x: Rounding, value: float) -> bool:
     return x.index == _CONSTANT and x.value == value
 
 
+def _are_small_integers(x: Rounding, y: Rounding, value: float) -> bool:
+    """Whether an operation on x and y, exact integers, has a result that floats hold exactly."""
+    exact = x.index == _CONSTANT and y.index == _CONSTANT
+    return exact and all(map(_is_small_integer, (x.value, y.value, value)))
+
+
 def _operand(tape: Tape, x: Any) -> Rounding | None:
     """The other operand as a Rounding of the tape; None if it is no float."""
     if isinstance(x, Rounding):
@@ -345,9 +352,6 @@ def _recorded(
         return Rounding(x.tape, value, _UNBOUNDED)
     if not (math.isfinite(x.value) and math.isfinite(y.value)):
         return _constant(x.tape, value)
-    if x.index == _CONSTANT and y.index == _CONSTANT and _is_small_integer(value):
-        if _is_small_integer(x.value) and _is_small_integer(y.value) and operation is not _divided:
-            return _constant(x.tape, value)
     return record(x, y, value)
 
 
@@ -356,9 +360,7 @@ def _scaled(x: Rounding, factor: float) -> Rounding:
     if factor == 1.0:
         return x
     value = x.value * factor
-    if x.index < 0:
-        return Rounding(x.tape, value, x.index)
-    result = x.tape.node(value, x.index, factor)
+    result = Rounding(x.tape, value, x.index) if x.index < 0 else x.tape.node(value, x.index, factor)
     result.magnitude, result.terms = x.magnitude * abs(factor), x.terms
     return result
 
@@ -368,8 +370,11 @@ def _sum(x: Rounding, y: Rounding, value: float) -> Rounding:
         return y
     if _is_constant(y, 0.0):
         return x
-    charge = y.terms * x.magnitude + x.terms * y.magnitude
-    result = x.tape.node(value, x.index, 1.0, y.index, 1.0, basic=charge)
+    if _are_small_integers(x, y, value):
+        result = _constant(x.tape, value)
+    else:
+        charge = y.terms * x.magnitude + x.terms * y.magnitude
+        result = x.tape.node(value, x.index, 1.0, y.index, 1.0, basic=charge)
     result.magnitude, result.terms = x.magnitude + y.magnitude, x.terms + y.terms
     return result
 
@@ -377,7 +382,9 @@ def _sum(x: Rounding, y: Rounding, value: float) -> Rounding:
 def _shifted(x: Rounding, anchor: Anchor) -> Rounding:
     """x - anchor, the exponent that the shifted road rounds."""
     value = x.value - anchor
-    return Rounding(x.tape, value, x.index) if x.index < 0 else x.tape.node(value, x.index, 1.0, basic=abs(value))
+    if x.index == _UNBOUNDED or (x.index == _CONSTANT and (value == 0.0 or math.isinf(value))):
+        return Rounding(x.tape, value, x.index)
+    return x.tape.node(value, x.index, 1.0, basic=abs(value))
 
 
 def _shifted_back(x: Rounding, anchor: Anchor) -> Rounding:
@@ -394,6 +401,8 @@ def _product(x: Rounding, y: Rounding, value: float) -> Rounding:
     for a, b in ((x, y), (y, x)):
         if b.index == _CONSTANT and _is_power_of_two(b.value):
             return _scaled(a, b.value)
+    if _are_small_integers(x, y, value):
+        return _constant(x.tape, value)
     return x.tape.node(value, x.index, y.value, y.index, x.value, basic=abs(value))
 
 
