@@ -28,6 +28,8 @@ def numbers(name: str, value: Any, level: str) -> np.ndarray:
         raise InvalidArgument(f"{name} is not a rectangular array: {error}") from None
     if array.dtype.kind not in "iufO":
         raise InvalidArgument(f"{name} has dtype {array.dtype}; expected numbers")
+    if level == "carrier":
+        return array
     if array.dtype.kind in "iu":
         return scalars.convert(array, level)
     if array.dtype == object:

@@ -141,6 +141,14 @@ class MDP:
             object.__setattr__(other, name, door.frozen(value) if isinstance(value, np.ndarray) else value)
         return other
 
+    def with_final_value(self, final_value: np.ndarray) -> "MDP":
+        """The same model with another final value [..., s], in the same arithmetic (or one that rides on it)."""
+        if final_value.shape != self.final_value.shape:
+            raise InvalidArgument(f"final_value has shape {final_value.shape}; expected {self.final_value.shape}")
+        other = copy.copy(self)
+        object.__setattr__(other, "final_value", door.frozen(final_value))
+        return other
+
     def to(self, level: str) -> "MDP":
         """The same model in another arithmetic: `float`, `ball`, `exact` or `symbolic`.
 

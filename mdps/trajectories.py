@@ -101,13 +101,23 @@ class Trajectories:
             weight = weight * self.mdp.discount
         return out
 
-    def marginals(self, law: Any) -> np.ndarray:
-        """Probability of deciding a in s at step t under a law over trajectories, [t, s, a]; undiscounted."""
+    def marginals(self, law: Any, *, axes: str = "sa") -> np.ndarray:
+        """Probability of deciding a in s at step t under a law over trajectories, [t, s, a]; undiscounted.
+
+        With axes 'sas' also of what follows, [t, s, a, s'].
+        """
         law = checked_law(len(self), law, self.mdp.level)
-        out = np.full((self.actions.shape[1], *self._shape("sa")), scalars.constant(0, law), dtype=law.dtype)
+        out = np.full((self.actions.shape[1], *self._shape(axes)), scalars.constant(0, law), dtype=law.dtype)
         for t in range(self.actions.shape[1]):
             alive = self.actions[:, t] >= 0
-            np.add.at(out[t], self._visited(t, alive, "sa"), law[alive])
+            np.add.at(out[t], self._visited(t, alive, axes), law[alive])
+        return out
+
+    def starts(self, law: Any) -> np.ndarray:
+        """Probability of starting in s under a law over trajectories, [s]."""
+        law = checked_law(len(self), law, self.mdp.level)
+        out = np.full(self.mdp.n_states, scalars.constant(0, law), dtype=law.dtype)
+        np.add.at(out, self.states[:, 0], law)
         return out
 
     def _shape(self, axes: str) -> tuple[int, ...]:

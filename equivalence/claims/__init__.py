@@ -12,7 +12,15 @@ Importing this package fills `REGISTRY`, by name. `find` looks a claim up by its
 
 import difflib
 
-from equivalence.claims import entropy, finn, trajectories  # noqa: F401  (they register their claims)
+from equivalence.claims import (  # noqa: F401  (they register their claims)
+    consistency,
+    duality,
+    entropy,
+    finn,
+    importance,
+    shaping,
+    trajectories,
+)
 from equivalence.claims.assumption import Assumption
 from equivalence.claims.claim import REGISTRY, AtMost, Claim, Conclusion, Equal, Exists
 from mdps import InvalidArgument

@@ -12,7 +12,7 @@ from flint import fmpq
 
 from equivalence.claims.assumption import assumption
 from equivalence.objectives import ebm, gan
-from mdps import scalars
+from mdps import boltzmann, scalars, trajectories
 
 Instance = Mapping[str, Any]
 
@@ -38,11 +38,43 @@ def single_start(mdp: Any) -> bool:
     return bool((~scalars.zero_mask(mdp.initial)).sum() == 1)
 
 
+@assumption(terminal=False)
+def no_terminal_states(mdp: Any) -> bool:
+    """No state is terminal, so all trajectories are equally long."""
+    return not bool(mdp.terminal.any())
+
+
+@assumption(deterministic=True)
+def certain_continuation(mdp: Any, reward: Any, temperature: Any) -> bool:
+    """What is still to come, r(s, a, s') + V(s'), is the same for every s' that (s, a) can lead to."""
+    values = temperature * boltzmann.log_messages(mdp, reward, temperature=temperature)
+    r = reward[(..., *(None,) * (3 - reward.ndim))]
+    for t in range(mdp.horizon):
+        ahead = r + values[t + 1]
+        for s, a in np.argwhere(mdp.available):
+            possible = np.broadcast_to(ahead, mdp.kernel.support.shape)[s, a][mdp.kernel.support[s, a]]
+            if any(x != possible[0] for x in possible):
+                return False
+    return True
+
+
+@assumption()
+def data_flow_as_dynamics(mdp: Any, data: Any) -> bool:
+    """The data start with rho and move with P: mu_0 = rho and mu_{t+1}(s') = sum mu_t(s, a) P(s' | s, a)."""
+    paths = trajectories(mdp)
+    steps = paths.marginals(data)
+    if (paths.starts(data) != mdp.initial).any():
+        return False
+    live = ~mdp.terminal
+    return all(
+        not (mdp.pushforward(here)[live] != after.sum(axis=-1)[live]).any()
+        for here, after in zip(steps, steps[1:], strict=False)
+    )
+
+
 @assumption()
 def reward_varies(mdp: Any, reward: Any) -> bool:
     """The return is not the same on every trajectory."""
-    from mdps import trajectories
-
     returns = trajectories(mdp).returns(reward)
     return bool((returns != returns[0]).any())
 
@@ -57,6 +89,8 @@ def _with_optimal_normalizer(instance: Instance) -> dict[str, Any]:
     the optimum, moving delta of probability between two outcomes of different D solves it.
     """
     energy, sampler, data = instance["energy"], instance["sampler"], instance["data"]
+    if scalars.level_of(np.asarray(energy)) == "symbolic":
+        return {"data": _data_for_normalizer(energy, sampler, data, instance["log_normalizer"], 0, 1)}
     as_floats = [scalars.convert(x, "float") for x in (energy, sampler, data)]
     log_z = float(gan.optimal_log_normalizer(*as_floats))
     normalizer = fmpq(*map(int, np.exp(log_z).as_integer_ratio())) if abs(log_z) < 600 else fmpq(2) ** round(log_z / np.log(2))
@@ -69,10 +103,20 @@ def _with_optimal_normalizer(instance: Instance) -> dict[str, Any]:
     give, take = int(np.argmax(as_float * (as_floats[2] > 0))), int(np.argmin(np.where(as_floats[2] > 0, as_float, 2.0)))
     if probability[give] == probability[take]:  # one logit for all data: D = 1/2 is optimal, exactly
         return {"log_normalizer": -energy[give] - scalars.log(sampler[give])}
+    return {
+        "log_normalizer": log_normalizer,
+        "data": _data_for_normalizer(energy, sampler, data, log_normalizer, give, take),
+    }
+
+
+def _data_for_normalizer(energy: Any, sampler: Any, data: Any, log_normalizer: Any, give: int, take: int) -> Any:
+    """The data with probability moved between two outcomes so that sum (p + q) D = 1."""
+    probability = gan.discriminator(energy, sampler, log_normalizer)
+    excess = 1 - ((data + sampler) * probability).sum()
     moved = excess / (probability[give] - probability[take])
     data = np.copy(data)
     data[give], data[take] = data[give] + moved, data[take] - moved
-    return {"log_normalizer": log_normalizer, "data": data}
+    return data
 
 
 @assumption(establish=_with_optimal_normalizer)
@@ -97,3 +141,42 @@ def sampler_is_model(energy: Any, sampler: Any) -> bool:
 def data_is_model(energy: Any, data: Any) -> bool:
     """The data come from the model: p = p_theta."""
     return bool((data == ebm.law(energy)).all())
+
+
+def _energy_of_data(instance: Instance) -> dict[str, Any]:
+    """The energy -log p - log Z, where p is positive everywhere; nothing otherwise."""
+    data = instance["data"]
+    if scalars.zero_mask(data).any():
+        return {}
+    return {"energy": -scalars.log(data) - instance["log_normalizer"]}
+
+
+@assumption(establish=_energy_of_data)
+def model_is_data_density(energy: Any, data: Any, log_normalizer: Any) -> bool:
+    """The unnormalized model is the data's density: e^-E / Z = p."""
+    return bool((scalars.exp(-energy - log_normalizer) == data).all())
+
+
+@assumption(full_support=True)
+def sampler_covers_everything(sampler: Any) -> bool:
+    """The sampler gives every outcome a positive probability."""
+    return not bool(scalars.zero_mask(sampler).any())
+
+
+def _stationary_direction(instance: Instance) -> dict[str, Any]:
+    """The direction with its first useful entry solved for, so that the discriminator loss is flat along it."""
+    slope = gan.discriminator_gradient(*(instance[k] for k in ("energy", "sampler", "data", "log_normalizer"))).energy
+    pivot = next((i for i, x in enumerate(slope) if x != 0), None)
+    if pivot is None:
+        return {}
+    direction = np.copy(instance["direction"])
+    rest = (direction * slope).sum() - direction[pivot] * slope[pivot]
+    direction[pivot] = -rest / slope[pivot]
+    return {"direction": direction}
+
+
+@assumption(establish=_stationary_direction)
+def stationary_along_direction(energy: Any, sampler: Any, data: Any, log_normalizer: Any, direction: Any) -> bool:
+    """In the family of energies E + theta d, the discriminator loss is stationary at theta = 0."""
+    slope = gan.discriminator_gradient(energy, sampler, data, log_normalizer).energy
+    return bool((slope * direction).sum() == 0)

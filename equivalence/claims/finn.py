@@ -7,6 +7,7 @@ All losses are sums over two expectations.
 
 from typing import Any
 
+from equivalence.claims import games
 from equivalence.claims.assumptions import (
     data_is_model,
     normalizer_is_partition,
@@ -236,3 +237,32 @@ def generator_loss_eq_kl_to_model_plus_log_ratio(
     """L_G = KL(q || p_theta) + log(Z / Z_theta): its minimum over samplers is the model, whatever Z."""
     divergence = kl(sampler, ebm.law(energy))
     return equal(loss(energy, sampler, log_normalizer), divergence + log_normalizer - ebm.log_partition(energy))
+
+
+# Why each assumption is there ------------------------------------------------------------------------------------
+
+for _claim in (optimal_normalizer_eq_importance_estimate, energy_gradient_of_discriminator_eq_gcl):
+    _claim.fails_without(optimal_normalizer)(games.coin)
+for _claim in (normalizer_gradient_at_partition_eq_residual, newton_step_from_partition_eq_first_order_gap):
+    _claim.fails_without(normalizer_is_partition)(games.coin)
+
+
+@partition_is_optimal_when_data_is_model.fails_without(normalizer_is_partition)
+def well_specified_coin_with_another_normalizer() -> dict[str, Any]:
+    """p = p_theta, but Z = 2 where Z_theta = 4."""
+    return games.coin(own_data=True)
+
+
+@partition_is_optimal_when_sampler_is_model.fails_without(normalizer_is_partition)
+@discriminator_gradient_eq_half_likelihood_gradient.fails_without(normalizer_is_partition)
+def self_sampling_coin_with_another_normalizer() -> dict[str, Any]:
+    """q = p_theta, but Z = 2 where Z_theta = 4."""
+    return games.coin(own_sampler=True)
+
+
+@partition_is_optimal_when_data_is_model.fails_without(data_is_model)
+@partition_is_optimal_when_sampler_is_model.fails_without(sampler_is_model)
+@discriminator_gradient_eq_half_likelihood_gradient.fails_without(sampler_is_model)
+def misspecified_coin() -> dict[str, Any]:
+    """Z = Z_theta = 4, but neither p nor q is p_theta: the partition function is not optimal, and the factor not 1/2."""
+    return games.coin(own_normalizer=True)

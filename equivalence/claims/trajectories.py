@@ -7,10 +7,15 @@ energies becomes one to the reward through the counts: dE(tau)/dr(s, a) = -count
 
 from typing import Any
 
+from fractions import Fraction
+
+from flint import fmpq
+
+from equivalence.claims import games
 from equivalence.claims.assumptions import optimal_normalizer
 from equivalence.claims.claim import Conclusion, claim, equal
 from equivalence.objectives import ebm, gan, gcl, maxent
-from mdps import MDP, boltzmann, scalars, trajectories
+from mdps import MDP, boltzmann, gallery, scalars, trajectories
 from mdps.arguments import AXES
 from mdps.trajectories import Trajectories
 
@@ -84,3 +89,18 @@ def discriminator_gradient_eq_half_maxent_gradient_at_own_sampler(
         -2 * _to_reward(paths, to_energy, reward, temperature),
         maxent.gradient(mdp, reward, expert, temperature=temperature),
     )
+
+
+@discriminator_gradient_eq_gcl_gradient.fails_without(optimal_normalizer)
+def warm_up_with_another_normalizer() -> dict[str, Any]:
+    """One decision between weights 1 and 2, q = (1/2, 1/2), p = (1/4, 3/4), and Z = 2, which is not optimal."""
+    mdp, reward = gallery.warm_up()
+    return {
+        "mdp": mdp,
+        "reward": reward,
+        "temperature": fmpq(1),
+        "energy": trajectory_energy(trajectories(mdp), reward, fmpq(1)),
+        "sampler": games.probabilities(1, 1),
+        "data": games.probabilities(1, 3),
+        "log_normalizer": scalars.log(Fraction(2)),
+    }

@@ -43,21 +43,26 @@ def instances_on(mdp: MDP, reward: np.ndarray | None, *, seed: int = 0) -> list[
     drawn, other = random_reward(rng, shape), random_reward(rng, shape)
     sampler = random_policy(rng, mdp)
     one, half = fmpq(1), fmpq(1, 2)
+    extras = {
+        "features": scalars.convert(rng.integers(0, 3, size=(*shape, 2)), "exact"),
+        "theta": random_reward(rng, (2,)),
+        "potential": random_reward(rng, (mdp.n_states,)),
+        "constant": random_reward(rng, (1,))[0],
+        "direction": scalars.convert(rng.integers(-2, 3, size=len(trajectories(mdp))), "exact"),
+    }
     instances = []
     if reward is None:
         instances.append(_instance(mdp, drawn, other, sampler, one, f"reward drawn (seed {seed}), expert of another"))
     else:
         own = in_logs(reward)
-        varies = Instance({"mdp": mdp, "reward": own}, "")
         changes = ("the environment's reward r is taken as r·log 2, so that its weights 2^r are rational",)
         instances.append(
             _instance(mdp, drawn, own, sampler, one, f"reward drawn (seed {seed}), environment's expert", changes)
         )
         environment = _instance(mdp, own, other, sampler, one, "environment's reward, expert of a drawn one", changes)
         instances.append(replace(environment, requires=(reward_varies,)))
-        del varies
     warm = _instance(mdp, other, drawn, sampler, half, f"another reward drawn (seed {seed}), temperature 1/2")
-    return [*instances, warm]
+    return [replace(made, values={**extras, **made.values}) for made in (*instances, warm)]
 
 
 def in_logs(reward: np.ndarray) -> np.ndarray:

@@ -32,14 +32,15 @@ def checked(**arguments: Any) -> tuple[np.ndarray, ...]:
     Errors: `InvalidArgument` for another shape, NaN, infinite energies, negative probabilities, a wrong sum, or floats
     beside exact numbers.
     """
-    levels = {level for level in map(_own_level, arguments.values()) if level not in (None, "carrier")}
+    found = {_own_level(value) for value in arguments.values()}
+    levels = found - {None, "carrier"}
     for coarser in ("symbolic", "ball"):
         if coarser in levels:
             levels -= {"exact"}
     if len(levels) > 1:
-        found = ", ".join(f"{name} is {_own_level(value) or 'integers'}" for name, value in arguments.items())
-        raise InvalidArgument(f"one call, one arithmetic: {found}")
-    level = levels.pop() if levels else "float"
+        kinds = ", ".join(f"{name} is {_own_level(value) or 'integers'}" for name, value in arguments.items())
+        raise InvalidArgument(f"one call, one arithmetic: {kinds}")
+    level = levels.pop() if levels else "carrier" if "carrier" in found else "float"
     arrays = {name: numbers(name, value, level) for name, value in arguments.items()}
     n = arrays["energy"].shape[-1:]
     for name, array in arrays.items():
