@@ -1,15 +1,17 @@
-"""How strongly a claim holds: verdicts at the levels `float`, `ball` and `exact`.
+"""How strongly a claim holds: verdicts at the levels `float`, `ball`, `exact` and `symbolic`.
 
     instance   the exact objects that a claim is about
     on_model   instances on somebody's model
+    generated  instances on no model in particular
     check      one claim, one instance, one level: a verdict
     verdict    what the words mean
-    floats, balls, exact   one level each
+    floats, balls, exact, symbolic   one level each
 """
 
-from equivalence.evidence.check import LEVELS, check, verify
+from equivalence.evidence.check import LEVELS, NUMERIC_LEVELS, check, check_levels, verify
+from equivalence.evidence.generated import generated_instances
 from equivalence.evidence.instance import Instance
 from equivalence.evidence.on_model import default_horizon, instances_on
 from equivalence.evidence.verdict import Verdict
 
-__all__ = ["LEVELS", "Instance", "Verdict", "check", "default_horizon", "instances_on", "verify"]
+__all__ = ["LEVELS", "NUMERIC_LEVELS", "Instance", "Verdict", "check", "check_levels", "default_horizon", "generated_instances", "instances_on", "verify"]

@@ -9,6 +9,7 @@ from equivalence.evidence.balls import Finding, check_in_balls
 from equivalence.evidence.exact import check_exactly
 from equivalence.evidence.floats import check_in_floats
 from equivalence.evidence.instance import Instance
+from equivalence.evidence.symbolic import check_symbolically
 from equivalence.evidence.verdict import OUT_OF_REACH, VACUOUS, Verdict
 from mdps import InvalidArgument, OutOfReach
 
@@ -16,8 +17,10 @@ CHECKS: dict[str, Callable[..., Finding]] = {
     "float": check_in_floats,
     "ball": check_in_balls,
     "exact": check_exactly,
+    "symbolic": check_symbolically,
 }
 LEVELS = tuple(CHECKS)
+NUMERIC_LEVELS = ("float", "ball", "exact")
 
 
 def check(claim: Claim, instance: Instance, level: str = "exact", **holes: Any) -> Verdict:
@@ -28,55 +31,71 @@ def check(claim: Claim, instance: Instance, level: str = "exact", **holes: Any) 
 
     Errors: `InvalidArgument` for an unknown level.
     """
-    if level not in CHECKS:
-        raise InvalidArgument(f"level {level!r} is unknown; expected one of {', '.join(CHECKS)}")
+    return next(check_levels(claim, instance, (level,), **holes))
+
+
+def check_levels(claim: Claim, instance: Instance, levels: Iterable[str], **holes: Any) -> Iterator[Verdict]:
+    """The verdicts on a claim for one instance, level by level; every level sees the same instance."""
+    levels = list(levels)
+    for level in levels:
+        if level not in CHECKS:
+            raise InvalidArgument(f"level {level!r} is unknown; expected one of {', '.join(CHECKS)}")
     started = time.perf_counter()
+    obstacle: Finding | None = None
     assumption: str | None = None
     try:
         instance = instance.meeting(claim)
         unmet = instance.unmet(claim)
-        if unmet is None:
-            finding = CHECKS[level](claim, instance, **holes)
-        else:
-            finding, assumption = Finding(VACUOUS, None, f"assumes {unmet.name}: {unmet.text}"), unmet.name
+        if unmet is not None:
+            obstacle, assumption = Finding(VACUOUS, None, f"assumes {unmet.name}: {unmet.text}"), unmet.name
     except OutOfReach as error:
-        finding = Finding(OUT_OF_REACH, None, str(error))
-    return Verdict(
-        claim=claim.name,
-        catalogue=claim.catalogue,
-        level=level,
-        outcome=finding.outcome,
-        instance=instance.text,
-        margin=finding.size if level == "float" else None,
-        radius=finding.size if level == "ball" else None,
-        assumption=assumption,
-        detail=finding.detail,
-        changes=instance.changes,
-        seconds=time.perf_counter() - started,
-        known_false=claim.known_false,
-    )
+        obstacle = Finding(OUT_OF_REACH, None, str(error))
+    for level in levels:
+        try:
+            finding = obstacle or CHECKS[level](claim, instance, **holes)
+        except OutOfReach as error:
+            finding = Finding(OUT_OF_REACH, None, str(error))
+        yield Verdict(
+            claim=claim.name,
+            catalogue=claim.catalogue,
+            level=level,
+            outcome=finding.outcome,
+            instance=instance.text,
+            margin=finding.size if level == "float" else None,
+            radius=finding.size if level == "ball" else None,
+            assumption=assumption,
+            detail=finding.detail,
+            changes=instance.changes,
+            seconds=time.perf_counter() - started,
+            known_false=claim.known_false,
+        )
+        started = time.perf_counter()
 
 
 def verify(
     claims: Iterable[Claim],
-    instances: Iterable[Instance],
-    levels: Iterable[str] = LEVELS,
+    instances: Iterable[Instance] | Callable[[Claim], Iterable[Instance]],
+    levels: Iterable[str] = NUMERIC_LEVELS,
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Verdict]:
     """The verdicts on every claim for every instance that has what it is about, at every level.
 
-    progress  called with (done, all) after each verdict.
+    instances  the same for all claims, or a function from a claim to its own.
+    progress   called with (done, all) after each verdict.
     """
-    instances, levels = list(instances), list(levels)
+    levels = list(levels)
+    of_claim = instances if callable(instances) else (lambda claim, shared=list(instances): shared)
     wanted = [
-        (claim, instance, level)
+        (claim, instance)
         for claim in claims
-        for instance in instances
+        for instance in of_claim(claim)
         if set(claim.arguments) <= set(instance.values)
-        for level in levels
     ]
-    for done, (claim, instance, level) in enumerate(wanted, 1):
-        yield check(claim, instance, level)
-        if progress is not None:
-            progress(done, len(wanted))
+    done = 0
+    for claim, instance in wanted:
+        for verdict in check_levels(claim, instance, levels):
+            yield verdict
+            done += 1
+            if progress is not None:
+                progress(done, len(wanted) * len(levels))

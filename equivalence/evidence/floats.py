@@ -12,7 +12,7 @@ import numpy as np
 from flint import arb
 
 from equivalence.claims import AtMost, Claim
-from equivalence.evidence.balls import FIRST_PRECISION, Enclosure, Finding, enclose
+from equivalence.evidence.balls import FIRST_PRECISION, THIN, Enclosure, Finding, enclose
 from equivalence.evidence.instance import Instance
 from equivalence.evidence.sides import flat_sides, place
 from equivalence.evidence.verdict import CONSISTENT, DIFFERS
@@ -60,17 +60,18 @@ def instance_on_tape(tape: Tape, instance: Instance) -> dict[str, Any]:
 
 
 def _distances(floats: np.ndarray, balls: np.ndarray, *, signed: bool = False, flip: bool = False) -> np.ndarray:
-    """|x - ball| rounded up; signed, by how much x exceeds the ball (or, flipped, falls short of it)."""
+    """How far x is outside the ball, which is thin; signed, by how much it exceeds it (or, flipped, falls short)."""
     with precision(2 * FIRST_PRECISION):
 
         def distance(x: Any, ball: Any) -> float:
             if not np.isfinite(float(x)):
                 return np.inf
             difference = arb(float(x)) - arb(ball)
+            if not difference.rad() < THIN * (1 + abs(arb(float(x)))):
+                return np.inf
             if signed:
-                difference = -difference if flip else difference
-                return max(0.0, float(difference.lower()))
-            return float(abs(difference).upper())
+                return max(0.0, float((-difference if flip else difference).lower()))
+            return float(difference.abs_lower())
 
         return np.array([distance(x, ball) for x, ball in zip(floats, balls, strict=True)], dtype=float)
 

@@ -43,13 +43,7 @@ def instances_on(mdp: MDP, reward: np.ndarray | None, *, seed: int = 0) -> list[
     drawn, other = random_reward(rng, shape), random_reward(rng, shape)
     sampler = random_policy(rng, mdp)
     one, half = fmpq(1), fmpq(1, 2)
-    extras = {
-        "features": scalars.convert(rng.integers(0, 3, size=(*shape, 2)), "exact"),
-        "theta": random_reward(rng, (2,)),
-        "potential": random_reward(rng, (mdp.n_states,)),
-        "constant": random_reward(rng, (1,))[0],
-        "direction": scalars.convert(rng.integers(-2, 3, size=len(trajectories(mdp))), "exact"),
-    }
+    extras = model_values(rng, mdp, trajectory_count(mdp))
     instances = []
     if reward is None:
         instances.append(_instance(mdp, drawn, other, sampler, one, f"reward drawn (seed {seed}), expert of another"))
@@ -63,6 +57,17 @@ def instances_on(mdp: MDP, reward: np.ndarray | None, *, seed: int = 0) -> list[
         instances.append(replace(environment, requires=(reward_varies,)))
     warm = _instance(mdp, other, drawn, sampler, half, f"another reward drawn (seed {seed}), temperature 1/2")
     return [replace(made, values={**extras, **made.values}) for made in (*instances, warm)]
+
+
+def model_values(rng: np.random.Generator, mdp: MDP, n_trajectories: int) -> dict[str, Any]:
+    """What some claims also ask for on a model: features and theta, a potential, a constant, a direction of energies."""
+    return {
+        "features": scalars.convert(rng.integers(0, 3, size=(*mdp.available.shape, 2)), "exact"),
+        "theta": random_reward(rng, (2,)),
+        "potential": random_reward(rng, (mdp.n_states,)),
+        "constant": random_reward(rng, (1,))[0],
+        "direction": scalars.convert(rng.integers(-2, 3, size=n_trajectories), "exact"),
+    }
 
 
 def in_logs(reward: np.ndarray) -> np.ndarray:
@@ -95,7 +100,7 @@ def _instance(
         "energy": energy,
         "sampler": paths.law(policy),
         "data": paths.law(expert),
-        "log_normalizer": scalars.log(np.asarray(fmpq(3, 2), dtype=object)),
+        "log_normalizer": scalars.log(fmpq(3, 2)),
     }
     rounded = f"the expert's policy is rounded to probabilities k/{DENOMINATOR}"
     return Instance(values, text, (*changes, rounded))

@@ -28,12 +28,65 @@ def from_log(x: LogRational) -> sympy.Expr:
     return sympy.Add(from_rational(x.constant), *logs)
 
 
+MOST_OPERATIONS = 20_000
+POINT_DIGITS = 40
+
+
 def is_zero(x: Any) -> bool | None:
-    """Whether an expression is identically 0, as far as sympy decides: None where it does not."""
-    difference = sympy.simplify(sympy.expand_log(sympy.together(sympy.expand(x)), force=True))
-    if difference == 0:
+    """Whether an expression in positive symbols is identically 0: None where that is not decided.
+
+    It decides rational functions of the symbols, combined linearly, with rational functions as coefficients, with
+    logarithms of such. Every logarithm is expanded over the irreducible factors of its argument; these logarithms are
+    independent over the rational functions, so each coefficient has to vanish. A value that is clearly not 0 at one
+    point decides first.
+    """
+    x = sympy.sympify(x)
+    if x == 0:
         return True
-    return False if difference.is_nonzero or difference.is_number else None
+    if x.is_number and not x.has(sympy.log, sympy.exp):
+        return False
+    if _differs_at_a_point(x):
+        return False
+    if sympy.count_ops(x) > MOST_OPERATIONS:
+        return None
+    expanded = x.replace(sympy.log, _log_over_factors)
+    logs = sorted(expanded.atoms(sympy.log), key=sympy.default_sort_key)
+    independent = {log: sympy.Symbol(f"log_{i}") for i, log in enumerate(logs)}
+    rational = expanded.xreplace(independent)
+    generators = sorted(rational.free_symbols, key=sympy.default_sort_key)
+    if not rational.is_rational_function(*generators):
+        return None
+    if not generators:
+        return bool(sympy.nsimplify(rational) == 0)
+    numerator = sympy.QQ.frac_field(*generators).from_sympy(rational)
+    return bool(numerator == 0)
+
+
+def _log_over_factors(argument: sympy.Expr) -> sympy.Expr:
+    """log of a positive rational function as a sum over its irreducible factors and primes; else as it is."""
+    if not argument.is_rational_function(*argument.free_symbols):
+        return sympy.log(argument)
+    total = sympy.Integer(0)
+    for part, sign in zip(sympy.fraction(sympy.together(argument)), (1, -1), strict=True):
+        constant, factors = sympy.factor_list(part)
+        total += sign * sum(
+            (power * sympy.log(factor, evaluate=False) for factor, power in factors), sympy.Integer(0)
+        )
+        constant = sympy.Rational(constant)
+        if constant < 0:
+            return sympy.log(argument)
+        for integer, direction in ((constant.p, sign), (constant.q, -sign)):
+            for prime, power in sympy.factorint(integer).items():
+                total += direction * power * sympy.log(prime)
+    return total
+
+
+def _differs_at_a_point(x: sympy.Expr) -> bool:
+    """Whether the value is clearly not 0 at a point of small probabilities, which no identity can be."""
+    symbols = sorted(x.free_symbols, key=sympy.default_sort_key)
+    point = {symbol: sympy.Rational(1, 7 + 2 * i) for i, symbol in enumerate(symbols)}
+    value = x.xreplace(point).evalf(POINT_DIGITS, maxn=200)
+    return bool(value.is_number and abs(value) > sympy.Float(10) ** (-POINT_DIGITS // 2))
 
 
 @exp_of.register
