@@ -2,7 +2,8 @@
 
 Energies become -log w with a free positive weight w for each outcome, rewards likewise; distributions and policies
 become free probabilities, the last of each 1 minus the others; log Z, directions, potentials, features and theta are
-free too. Dynamics, discount, horizon and temperature stay the numbers that they are. Equality of expressions is then a
+free too. Dynamics, discount, horizon and temperature stay the numbers that they are, as does whatever an assumption is
+about that cannot be established. Equality of expressions is then a
 proof for all parameters of this shape: `proved for all`.
 
 An assumption that can be established is established in symbols; the others are about what stays, and are checked on
@@ -49,6 +50,9 @@ def free(claim: Claim, instance: Instance) -> dict[str, Any]:
 
     mdp = instance.values.get("mdp")
     wanted = set(claim.arguments) | {name for needed in claim.assumes if needed.establish for name in needed.arguments}
+    fixed = {"temperature", "features"} | {
+        name for needed in claim.assumes if needed.establish is None for name in needed.arguments
+    }
     counted = 0
     values: dict[str, Any] = {}
     for name in sorted(wanted & set(instance.values)):
@@ -57,11 +61,8 @@ def free(claim: Claim, instance: Instance) -> dict[str, Any]:
             values[name] = value.to("symbolic")
             continue
         array = np.asarray(value)
-        if name == "temperature":
+        if name in fixed:
             values[name] = scalars.convert(array, "symbolic")[()]
-            continue
-        if name == "features":
-            values[name] = scalars.convert(array, "symbolic")
             continue
         if name in DISTRIBUTIONS:
             values[name], used = _free_distribution(name, array, mdp)
@@ -120,4 +121,7 @@ def _free_distribution(name: str, array: np.ndarray, mdp: MDP | None) -> tuple[n
 
 
 def _free_names(claim: Claim, values: dict[str, Any]) -> list[str]:
-    return [name for name in claim.arguments if name not in ("mdp", "temperature", "features") and name in values]
+    def has_symbols(value: Any) -> bool:
+        return not isinstance(value, MDP) and any(x.free_symbols for x in np.atleast_1d(np.asarray(value)).flat)
+
+    return [name for name in claim.arguments if has_symbols(values[name])]

@@ -13,6 +13,7 @@ from mdps.scalars.elementary import exp_of, larger_of, log_of
 from mdps.scalars.logs import LogRational
 
 LOG_ZERO = -sympy.oo
+_UNEVALUATED_ONE = sympy.exp(0, evaluate=False)  # what sympy leaves of exp(log a - log b) / (a / b)
 
 
 def from_rational(x: fmpq) -> sympy.Rational:
@@ -36,9 +37,9 @@ def is_zero(x: Any) -> bool | None:
     """Whether an expression in positive symbols is identically 0: None where that is not decided.
 
     It decides rational functions of the symbols, combined linearly, with rational functions as coefficients, with
-    logarithms of such. Every logarithm is expanded over the irreducible factors of its argument; these logarithms are
-    independent over the rational functions, so each coefficient has to vanish. A value that is clearly not 0 at one
-    point decides first.
+    logarithms of such: every logarithm is expanded over the irreducible factors of its argument, and the coefficients
+    of these have to vanish. A value that is clearly not 0 at one point decides first; nothing else is taken for a
+    refutation.
     """
     x = sympy.sympify(x)
     if x == 0:
@@ -57,9 +58,12 @@ def is_zero(x: Any) -> bool | None:
     if not rational.is_rational_function(*generators):
         return None
     if not generators:
-        return bool(sympy.nsimplify(rational) == 0)
-    numerator = sympy.QQ.frac_field(*generators).from_sympy(rational)
-    return bool(numerator == 0)
+        return True if rational == 0 else None
+    try:
+        reduced = sympy.QQ.frac_field(*generators).from_sympy(rational)
+    except ValueError:
+        return None
+    return True if reduced == 0 else None
 
 
 def _log_over_factors(argument: sympy.Expr) -> sympy.Expr:
@@ -67,13 +71,15 @@ def _log_over_factors(argument: sympy.Expr) -> sympy.Expr:
     if not argument.is_rational_function(*argument.free_symbols):
         return sympy.log(argument)
     total = sympy.Integer(0)
+    point = _point(argument)
     for part, sign in zip(sympy.fraction(sympy.together(argument)), (1, -1), strict=True):
         constant, factors = sympy.factor_list(part)
-        total += sign * sum(
-            (power * sympy.log(factor, evaluate=False) for factor, power in factors), sympy.Integer(0)
-        )
+        for factor, power in factors:
+            if factor.xreplace(point) < 0:  # 1 - p rather than p - 1: probabilities are small at the point
+                factor, constant = -factor, constant * (-1) ** power
+            total += sign * power * sympy.log(factor, evaluate=False)
         constant = sympy.Rational(constant)
-        if constant < 0:
+        if constant <= 0:
             return sympy.log(argument)
         for integer, direction in ((constant.p, sign), (constant.q, -sign)):
             for prime, power in sympy.factorint(integer).items():
@@ -81,17 +87,20 @@ def _log_over_factors(argument: sympy.Expr) -> sympy.Expr:
     return total
 
 
+def _point(x: sympy.Expr) -> dict[sympy.Symbol, sympy.Rational]:
+    """Small positive values for the symbols of an expression, as probabilities are that sum to less than 1."""
+    return {symbol: sympy.Rational(1, 7 + 2 * i) for i, symbol in enumerate(sorted(x.free_symbols, key=str))}
+
+
 def _differs_at_a_point(x: sympy.Expr) -> bool:
     """Whether the value is clearly not 0 at a point of small probabilities, which no identity can be."""
-    symbols = sorted(x.free_symbols, key=sympy.default_sort_key)
-    point = {symbol: sympy.Rational(1, 7 + 2 * i) for i, symbol in enumerate(symbols)}
-    value = x.xreplace(point).evalf(POINT_DIGITS, maxn=200)
+    value = x.xreplace(_point(x)).evalf(POINT_DIGITS, maxn=200)
     return bool(value.is_number and abs(value) > sympy.Float(10) ** (-POINT_DIGITS // 2))
 
 
 @exp_of.register
 def _(x: sympy.Expr) -> sympy.Expr:
-    return sympy.exp(x)
+    return sympy.exp(x).xreplace({_UNEVALUATED_ONE: sympy.Integer(1)})
 
 
 @log_of.register
