@@ -73,18 +73,25 @@ def optimal_normalizer_eq_importance_estimate(
     return equal(scalars.exp(log_normalizer), _importance_estimate(energy, sampler, data, log_normalizer))
 
 
+def true_mixture_weights(energy: Any, sampler: Any, data: Any) -> Any:
+    """e^-E / mu with the true mixture mu = (p + q) / 2 as the importance density, where mu > 0; else 0."""
+    both = (data + sampler) / 2
+    covered = ~scalars.zero_mask(both)
+    return scalars.over(covered, lambda e, m: scalars.exp(-e) / m, energy, both, otherwise=scalars.constant(0, both))
+
+
 @claim("F-03a", source=SOURCE)
-def true_mixture_estimate_eq_partition(energy: Any, sampler: Any, data: Any) -> Conclusion:
+def true_mixture_estimate_eq_partition(
+    energy: Any, sampler: Any, data: Any, *, weights: Any = true_mixture_weights
+) -> Conclusion:
     """With the true mixture in the denominator the estimate is exact: E_mu[e^-E / mu] = Z_theta where mu > 0.
 
     Both sides run over the support of mu.
     """
-    both = data + sampler
+    both = (data + sampler) / 2
     covered = ~scalars.zero_mask(both)
-    zero = scalars.constant(0, both)
-    weights = scalars.over(covered, lambda e, m: m * (scalars.exp(-e) / m), energy, both, otherwise=zero)
-    model = scalars.over(covered, lambda e: scalars.exp(-e), energy, otherwise=zero)
-    return equal(weights.sum(axis=-1), model.sum(axis=-1))
+    model = scalars.over(covered, lambda e: scalars.exp(-e), energy, otherwise=scalars.constant(0, both))
+    return equal((both * weights(energy, sampler, data)).sum(axis=-1), model.sum(axis=-1))
 
 
 @claim("F-03b", assumes=[normalizer_is_partition], source=SOURCE)
