@@ -33,9 +33,10 @@ from mdps.arguments import (
     numbers,
     reward_axes,
 )
-from mdps.bellman import soft_backups, soft_solution
+from mdps.bellman import soft_backups, soft_policies, soft_solution
 from mdps.entropies import expected_log_policy
 from mdps.occupancy import occupancy_of_steps
+from mdps.stacks import in_chunks
 
 
 def dual(mdp: MDP, reward: Any, expert: Any, *, temperature: Any = 1) -> Any:
@@ -45,9 +46,14 @@ def dual(mdp: MDP, reward: Any, expert: Any, *, temperature: Any = 1) -> Any:
     expert = checked_expert(mdp, expert, axes)
     alpha = checked_temperature(temperature, mdp.level)
     earned = (expert * reward).sum(axis=tuple(range(-len(axes), 0)))
-    v = mdp.final_value
-    for _, v, _ in soft_backups(mdp, reward, alpha):
-        pass
+
+    def first_value(mdp: MDP, reward: np.ndarray) -> np.ndarray:
+        v = mdp.final_value
+        for _, v, _ in soft_backups(mdp, reward, alpha):
+            pass
+        return v
+
+    v = in_chunks(first_value, mdp, reward)
     reached = np.where(scalars.zero_mask(mdp.initial), scalars.constant(0, mdp.initial), mdp.initial * v)
     return (earned - reached.sum(axis=-1)) / alpha
 
@@ -61,9 +67,11 @@ def gradient(mdp: MDP, reward: Any, expert: Any, *, temperature: Any = 1) -> np.
     axes = reward_axes(mdp, reward)
     expert = checked_expert(mdp, expert, axes)
     alpha = checked_temperature(temperature, mdp.level)
-    policies = [policy for _, _, policy in soft_backups(mdp, reward, alpha)]
-    visits = occupancy_of_steps(mdp, reversed(policies), axes=axes, overwrite=True)
-    return (expert - visits) / alpha
+
+    def visits(mdp: MDP, reward: np.ndarray) -> np.ndarray:
+        return occupancy_of_steps(mdp, soft_policies(mdp, reward, alpha), axes=axes)
+
+    return (expert - in_chunks(visits, mdp, reward)) / alpha
 
 
 def log_likelihood(

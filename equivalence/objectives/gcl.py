@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from equivalence.objectives.space import checked, inner
-from mdps import scalars
+from mdps import InvalidArgument, scalars
+from mdps.arguments import numbers
 
 
 def log_mixture(energy: Any, sampler: Any, log_normalizer: Any) -> np.ndarray:
@@ -40,7 +41,12 @@ def importance_weights(energy: Any, sampler: Any, log_normalizer: Any) -> np.nda
 
 def _log_terms(energy: Any, sampler: Any, data: Any, log_normalizer: Any, log_mixture: Any) -> tuple[np.ndarray, np.ndarray]:
     """log(mu e^-E / mu~) = log(2 mu) - E - log(2 mu~), and where mu > 0."""
-    mixture = _log_mixture(energy, sampler, log_normalizer) if log_mixture is None else np.asarray(log_mixture)
+    if log_mixture is None:
+        mixture = _log_mixture(energy, sampler, log_normalizer)
+    else:
+        mixture = numbers("log_mixture", log_mixture, scalars.level_of(energy))
+        if mixture.shape[-1:] != energy.shape[-1:]:
+            raise InvalidArgument(f"log_mixture has shape {mixture.shape}; expected that of energy, {energy.shape}")
     exists = ~scalars.zero_mask(data + sampler)
     return scalars.log(data + sampler) - energy - mixture, exists
 

@@ -53,7 +53,7 @@ def hessian(mdp: MDP, features: Any, theta: Any, *, temperature: Any = 1) -> np.
     phi, reward = linear_reward(mdp, features, theta)
     alpha = checked_temperature(temperature, mdp.level)
     tilted = boltzmann.tilted_kernel(mdp, reward, temperature=alpha)
-    phi = phi[(..., *(None,) * (4 - phi.ndim), slice(None))]
+    phi = np.broadcast_to(phi[(..., *(None,) * (4 - phi.ndim), slice(None))], (*mdp.transition.shape, phi.shape[-1]))
     zero = scalars.constant(0, mdp.initial)
     expected = np.full((mdp.n_states, phi.shape[-1]), zero, dtype=phi.dtype)
     steps = []

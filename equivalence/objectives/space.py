@@ -15,12 +15,19 @@ from mdps.door import check_distribution
 DISTRIBUTIONS = ("data", "sampler")
 
 
-def _own_level(value: Any) -> str | None:
+def _own_level(name: str, value: Any) -> str | None:
     """The level of an argument; None for integers, which fit every one."""
-    array = np.asarray(value)
-    if array.dtype.kind in "iu" or (array.dtype == object and all(isinstance(x, (int, np.integer)) for x in array.flat)):
-        return None
-    return scalars.level_of(array) if array.dtype == object else "float"
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise InvalidArgument(f"{name} is not a rectangular array: {error}") from None
+    if array.dtype != object:
+        return None if array.dtype.kind in "iu" else "float"
+    try:
+        level = scalars.level_of(array)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{name}: {error}") from None
+    return None if all(isinstance(x, (int, np.integer)) for x in array.flat) else level
 
 
 def checked(**arguments: Any) -> tuple[np.ndarray, ...]:
@@ -32,27 +39,27 @@ def checked(**arguments: Any) -> tuple[np.ndarray, ...]:
     Errors: `InvalidArgument` for another shape, NaN, infinite energies, negative probabilities, a wrong sum, or floats
     beside exact numbers.
     """
-    found = {_own_level(value) for value in arguments.values()}
-    levels = found - {None, "carrier"}
+    found = {name: _own_level(name, value) for name, value in arguments.items()}
+    levels = set(found.values()) - {None, "carrier"}
     for coarser in ("symbolic", "ball"):
         if coarser in levels:
             levels -= {"exact"}
     if len(levels) > 1:
-        kinds = ", ".join(f"{name} is {_own_level(value) or 'integers'}" for name, value in arguments.items())
+        kinds = ", ".join(f"{name} is {own or 'integers'}" for name, own in found.items())
         raise InvalidArgument(f"one call, one arithmetic: {kinds}")
-    level = levels.pop() if levels else "carrier" if "carrier" in found else "float"
+    level = levels.pop() if levels else "carrier" if "carrier" in found.values() else "float"
     arrays = {name: numbers(name, value, level) for name, value in arguments.items()}
     n = arrays["energy"].shape[-1:]
+    if n in ((), (0,)):
+        raise InvalidArgument(f"energy has shape {arrays['energy'].shape}; expected [..., n] of at least one outcome")
     for name, array in arrays.items():
-        if name in ("energy", *DISTRIBUTIONS) and (array.shape[-1:] != n or n in ((), (0,))):
+        if name in DISTRIBUTIONS and array.shape[-1:] != n:
             raise InvalidArgument(f"{name} has shape {array.shape}; expected [..., n] with the n of energy, {n}")
         if name in DISTRIBUTIONS and scalars.level_of(array) != "carrier":
             try:
                 check_distribution(name, array, factors=FACTORS_OF_A_LAW)
             except InvalidModel as error:
                 raise InvalidArgument(str(error)) from None
-    if any(isinstance(x, scalars.LogRational) and x == scalars.LogRational.LOG_ZERO for x in arrays["energy"].flat):
-        raise InvalidArgument("energy holds log 0; energies are finite: leave impossible outcomes out of the space")
     try:
         np.broadcast_shapes(*(a.shape if k in ("energy", *DISTRIBUTIONS) else (*a.shape, 1) for k, a in arrays.items()))
     except ValueError:
