@@ -5,8 +5,7 @@ refute true theorems, so a float model is made exact before anything is proved o
 non-zero entries x,
 
     row           each x becomes the simplest rational r with |r - x| <= 4 n u x, if those sum to 1 exactly
-                  (0.333... is 1/3); otherwise x / sum x in exact arithmetic, x being the dyadic number that
-                  it is
+                  (0.333... is 1/3); otherwise x / sum x, exactly, of the dyadic numbers that they are
     discount      the simplest rational within 4 u x (0.9 is 9/10), but 1 only if it is 1
     final value   the dyadic number that it is: no equation binds it
 
@@ -76,12 +75,8 @@ def simplest_rational(low: Any, high: Any) -> fmpq:
             last = quotient if rest == 0 else quotient + 1
             return fmpq(last * p + p_before, last * q + q_before)
         p, q, p_before, q_before = quotient * p + p_before, quotient * q + q_before, p, q
-        a, b, c, d = (
-            d,
-            c - quotient * d,
-            b,
-            rest,
-        )  # the reciprocals of what is left of the ends, which swaps them
+        # What is left of the ends, and its reciprocals, which swaps them.
+        a, b, c, d = d, c - quotient * d, b, rest
 
 
 @lru_cache(maxsize=2**16)
@@ -105,7 +100,7 @@ def exact_discount(gamma: float) -> fmpq:
 
 
 def exact_rows(rows: np.ndarray) -> tuple[np.ndarray, Reading]:
-    """The rows [..., n] of floats that sum to 1 within rounding as rows that sum to 1 exactly; rows of zeros stay."""
+    """Rows [..., n] of floats that sum to 1 within rounding, as rows that sum to 1 exactly; zeros stay."""
     flat = rows.reshape(-1, rows.shape[-1])
     support = flat != 0
     row = np.nonzero(support)[0]

@@ -32,7 +32,7 @@ class Sums(NamedTuple):
 
 
 def normalized(distribution: Any) -> np.ndarray:
-    """Weights divided by their sums along the last axis; rows of zeros (a policy's at terminal states) stay zeros.
+    """Weights divided by their sums along the last axis; rows of zeros, as of terminal states, stay zeros.
 
     float32 becomes float64 first. Errors: `InvalidArgument` for negative, infinite or NaN weights.
 
@@ -139,6 +139,8 @@ def _dense_rows(weights: np.ndarray, empty: str | None) -> tuple[np.ndarray, tup
 
 
 def _sparse_rows(matrix: Any, empty: str | None) -> tuple[Any, tuple[str, ...]]:
+    if matrix.dtype.kind not in "iuf":
+        raise InvalidModel(f"sparse transition has dtype {matrix.dtype}; expected counts or weights")
     matrix = scipy.sparse.csr_array(matrix, dtype=float, copy=True)
     matrix.sum_duplicates()
     n_rows, n_states = matrix.shape
@@ -150,7 +152,7 @@ def _sparse_rows(matrix: Any, empty: str | None) -> tuple[Any, tuple[str, ...]]:
         row = int(np.searchsorted(matrix.indptr, wrong[0], side="right")) - 1
         place = [*divmod(row, n_actions), int(matrix.indices[wrong[0]])]
         raise InvalidModel(
-            f"transition{place} is {matrix.data[wrong[0]]}; expected a count or a weight, finite and not negative"
+            f"transition{place} is {matrix.data[wrong[0]]}; expected a weight, finite and not negative"
         )
     matrix.eliminate_zeros()
     entries = np.diff(matrix.indptr)
@@ -187,9 +189,8 @@ def _said(name: str, sums: Sums) -> tuple[str, ...]:
     farthest = ""
     if scalars.level_of(totals) in ("float", "exact"):
         farthest = f"; the sum farthest from 1 was {max(totals.tolist(), key=lambda total: abs(total - 1))}"
-    return (
-        f"{name}: {_rows(len(totals))} divided by {'its sum' if len(totals) == 1 else 'their sums'}{which}{farthest}",
-    )
+    sums_of_it = "its sum" if len(totals) == 1 else "their sums"
+    return (f"{name}: {_rows(len(totals))} divided by {sums_of_it}{which}{farthest}",)
 
 
 def _rows(n: int, kind: str = "") -> str:

@@ -2,8 +2,7 @@
 
 An entry with the flag `terminated` ends the episode in its target s', whatever rows the table has for s'. In
 a model a trajectory is over in states without actions. Let L be the states in which an episode can go on,
-reached from the initial law by entries without the flag, and E those that an entry of a state in L ends in.
-Then
+reached from the initial law by entries without the flag, and E those in which an entry of L ends it. Then
 
     s' in E, not in L    s' is terminal: its rows, which no episode uses, are dropped
     s' in E and in L     s' is split: it goes on as s', and episodes end in a copy of it without actions
@@ -24,8 +23,7 @@ GOES_ON, ENDS = frozenset({False}), frozenset({True})
 class Endings(NamedTuple):
     """For each state of a table, and for its entries, which of them end.
 
-    flags          for each state {False} if it goes on, {True} if it is terminal, {False, True} if it is
-    split
+    flags          by state: {False} if it goes on, {True} if it is terminal, {False, True} if it is split
     dropped        terminal states for which the table has rows that lead elsewhere
     contradicting  entries of states that are never visited, whose flag is not among those of their target
     """

@@ -1,4 +1,6 @@
-"""The entries of a transition table P[s][a] = [(probability, s', reward, terminated), ...], checked one by one.
+"""The entries of a transition table, checked one by one.
+
+    P[s][a] = [(probability, s', reward, terminated), ...]
 
 Dicts and lists serve alike, and so do the number types of numpy. Probabilities and rewards stay floats or,
 where a table holds integers or fractions, exact. Entries of probability 0 are left out.
@@ -29,8 +31,7 @@ class Entry(NamedTuple):
 def entries_of(table: Any) -> tuple[list[Entry], int]:
     """The entries, and the number of states that the table has or enters.
 
-    Errors: `InvalidModel` with the place, for what is no entry, a negative probability, NaN and infinite
-    numbers.
+    Errors: `InvalidModel` with the place, for what is no entry, negative probabilities, NaN and infinity.
     """
     entries = list(_entries(table))
     states = [state for state, _ in _items(table, "P")] + [e.target for e in entries]

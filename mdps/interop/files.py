@@ -1,8 +1,7 @@
 """Models on disk: .npz files of numpy, without pickles.
 
 key            holds
--------------
--------------------------------------------------------------------------------------------------
+-------------  ------------------------------------------------------------------------------------------
 `transition`   [..., s, a, s'], probability
 `initial`      [..., s], probability
 `horizon`      the number T of decisions, or 'none'
@@ -11,8 +10,8 @@ key            holds
 `reward`       [s], [s, a] or [s, a, s'] beyond the batch axes; may be left out
 `changes`      sentences: what was done to the numbers on the way in; may be left out
 
-Floats are float arrays. Exact numbers are arrays of text: '1/3', or with logarithms '1/2 + 3*log(5) -
-2/3*log(7)', so that nothing is rounded and any numpy reads the file. A sparse transition is kept as the four
+Floats are float arrays. Exact numbers are arrays of text, so that nothing is rounded and any numpy reads the
+file: '1/3', or with logarithms '1/2 + 3*log(5) - 2/3*log(7)'. A sparse transition is kept as the four
 parts of its CSR matrix, `transition_data`, `transition_indices`, `transition_indptr` and `transition_shape`.
 """
 
@@ -141,9 +140,8 @@ def _written(numbers: Any) -> np.ndarray:
             f"a file holds floats or exact numbers, not the level {level}; take mdp.to('float') or 'exact'"
         )
     texts: dict[int, str] = {}  # by identity: an array repeats few numbers, its zero above all
-    return np.array([texts.get(id(x)) or texts.setdefault(id(x), _text(x)) for x in array.flat]).reshape(
-        array.shape
-    )
+    written = [texts.get(id(x)) or texts.setdefault(id(x), _text(x)) for x in array.flat]
+    return np.array(written).reshape(array.shape)
 
 
 def _text(x: Any) -> str:

@@ -28,11 +28,10 @@ def from_gymnasium(
 ) -> tuple[MDP, np.ndarray]:
     """The model of an environment with a transition table, and its reward [s, a, s'].
 
-    env_or_id       an id such as 'FrozenLake-v1', made with `gymnasium.make(id, **make_arguments)`, or an
-    environment
-    exact           whether floats are read as the rationals that they stand for (1/3 for 0.333...), which
-                    `changes` of the model records
-    initial         [s], the law of the first state, for an environment that does not say it
+    env_or_id  an environment, or an id such as 'FrozenLake-v1' for gymnasium.make(id, **make_arguments)
+    exact      whether floats are read as the rationals that they stand for (0.333... as 1/3), which
+               `changes` of the model records
+    initial    [s], the law of the first state, for an environment that does not say it
 
     Errors: `InvalidArgument` for an id that cannot be made, an environment without a table or without a law
     of the first state, and a missing gymnasium; `InvalidModel` for a table that is no model.
@@ -51,14 +50,15 @@ def _made(env_or_id: Any, arguments: dict[str, Any]) -> tuple[Any, tuple[str, ..
     if not isinstance(env_or_id, str):
         if arguments:
             raise InvalidArgument(
-                f"{', '.join(arguments)}: arguments of an environment go with an id, not with one already made"
+                f"arguments ({', '.join(arguments)}) go with an id, not with an environment already made"
             )
         return env_or_id, ()
     try:
         import gymnasium
     except ImportError:
         raise InvalidArgument(
-            f"environment {env_or_id!r} needs gymnasium, which is not installed: pip install 'irl-equivalence[gym]'"
+            f"environment {env_or_id!r} needs gymnasium, which is not installed; install extra gym: "
+            "pip install 'irl-equivalence[gym]'"
         ) from None
     try:
         with warnings.catch_warnings():
@@ -87,7 +87,8 @@ def _table(env: Any, initial: Any) -> tuple[Any, Any, dict[str, int]]:
         )
     if getattr(bare, "fickle_passenger", False):
         raise InvalidModel(
-            f"{name} with fickle_passenger=True changes destinations outside of its table P, so P is not its dynamics"
+            f"{name} with fickle_passenger=True changes destinations outside of its table P: expected an "
+            "environment whose table is its dynamics; leave fickle_passenger out"
         )
     law = getattr(bare, "initial_state_distrib", None) if initial is None else initial
     if law is None:

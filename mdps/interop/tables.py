@@ -1,4 +1,6 @@
-"""Transition tables, as the toy environments of gymnasium hold them: P[s][a] = [(probability, s', reward, terminated)].
+"""Models from transition tables, such as the toy environments of gymnasium hold.
+
+    P[s][a] = [(probability, s', reward, terminated), ...]
 
 Entries of one (s, a) that lead to the same s' with the same reward are added. With different rewards they are
 different outcomes, which r(s, a, s') cannot tell apart, so s' is split: the k-th highest reward leads to the
@@ -28,7 +30,7 @@ Number = float | fmpq
 
 
 class Node(NamedTuple):
-    """A state of the model: state s of the table, going on or over, for the rank-th highest reward of an action."""
+    """A state of the model: a state of the table that goes on or is over, entered with the rank-th reward."""
 
     state: int
     over: bool
@@ -59,8 +61,7 @@ def from_table(
     n_states   at least so many, where the table shows fewer; so too n_actions
     changes    what was done to the numbers before
 
-    Errors: `InvalidModel` with the place, for entries and numbers that are none, and for rows that do not sum
-    to 1.
+    Errors: `InvalidModel` with the place, for what is no entry or no number, and rows that do not sum to 1.
 
     >>> table = [[[(0.5, 0, -1, False), (0.5, 1, 2, True)]], [[(1.0, 1, 0, True)]]]
     >>> mdp, reward = from_table(table, [1, 0], horizon=3)
@@ -70,6 +71,8 @@ def from_table(
     door.check_horizon(horizon)
     entries, found = entries_of(table)
     size = max(n_states, found)
+    if size == 0:
+        raise InvalidModel("P is empty; expected a row P[s] for each state")
     shape = (size, max([n_actions, *(1 + e.action for e in entries)]))
     law, of_law = _law(initial, size, exact)
     ends = endings(entries, set(np.flatnonzero(np.asarray(law != 0, dtype=bool)).tolist()), size)
@@ -105,7 +108,7 @@ def _discount(discount: Any, exact: bool) -> tuple[Any, tuple[str, ...]]:
 
 
 def _nodes(entries: list[Entry], ends: Endings, n_states: int) -> tuple[list[Node], Rows]:
-    """The states of the model, and for each (s, a) of the table the probabilities and the reward of what follows."""
+    """The states of the model, and for each (s, a) the probabilities and the reward of each next state."""
     outcomes: dict[tuple[int, int], dict[Node, dict[fmpq, list[Entry]]]] = {}
     for e in entries:
         if ends.flags[e.state] != ENDS:
@@ -180,9 +183,10 @@ def _ends_said(ends: Endings) -> tuple[str, ...]:
         said.append(f"entering a terminal state ends the episode: the table's rows are not used for {states}")
     if ends.contradicting:
         states = _listed(sorted({e.state for e in ends.contradicting}))
+        number = f"{n} entries" if (n := len(ends.contradicting)) > 1 else "1 entry"
         said.append(
-            f"{len(ends.contradicting)} entries of states that no episode visits ({states}) have another flag "
-            "terminated than the entries that episodes use; they end where those end"
+            f"{number} of states that no episode visits ({states}) with another flag terminated than the "
+            "entries that episodes use: they end where those end"
         )
     return tuple(said)
 
@@ -191,11 +195,7 @@ def _copies_said(nodes: list[Node], n_states: int) -> tuple[str, ...]:
     said = []
     for i, node in list(enumerate(nodes))[n_states:]:
         over = " in which the episode is over" if node.over and not nodes[node.state].over else ""
-        rank = (
-            f", for reward number {node.rank + 1} of an action that enters it with several"
-            if node.rank
-            else ""
-        )
+        rank = f", for reward {node.rank + 1} of an action with several" if node.rank else ""
         said.append(f"state {i} is a copy of state {node.state}{over}{rank}")
     return tuple(said)
 
