@@ -27,12 +27,13 @@ There are T decisions t = 0 ... T-1 and T+1 states. A reward is [s], [s, a] or [
 axes. Unavailable actions have policy 0 and q log 0; rows of terminal states are zero. Logarithms are natural.
 """
 
-from mdps import boltzmann, gallery, scalars
+from mdps import boltzmann, gallery, interop, scalars
 from mdps.bellman import SoftSolution, soft_solution
 from mdps.entropies import causal_entropy, trajectory_entropy
 from mdps.errors import InvalidArgument, InvalidModel, OutOfReach
 from mdps.model import MDP
 from mdps.optimal import OptimalSolution, optimal_solution
+from mdps.normalization import normalized
 from mdps.occupancy import marginals, occupancy, policy_value, state_marginals
 from mdps.scalars import log
 from mdps.trajectories import Trajectories, trajectories, trajectory_count
@@ -48,8 +49,10 @@ __all__ = [
     "boltzmann",
     "causal_entropy",
     "gallery",
+    "interop",
     "log",
     "marginals",
+    "normalized",
     "occupancy",
     "optimal_solution",
     "policy_value",

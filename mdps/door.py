@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse
 
 from mdps import scalars
-from mdps.errors import InvalidArgument, InvalidModel
+from mdps.errors import InvalidArgument, InvalidModel, OutOfReach
 
 UNIT_ROUNDOFF = 2.0**-53
 
@@ -68,6 +68,8 @@ def check_transition_shape(transition: np.ndarray) -> None:
 
 
 def checked_sparse(matrix: Any) -> Any:
+    if matrix.dtype.kind not in "iuf":
+        raise InvalidModel(f"sparse transition has dtype {matrix.dtype}; expected real numbers")
     matrix = scipy.sparse.csr_array(matrix, dtype=float, copy=True)
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
@@ -91,12 +93,11 @@ def checked_sparse(matrix: Any) -> Any:
 
 def _row_error(place: str, total: Any, entries: int | None) -> InvalidModel:
     within = "exactly" if entries is None else f"within {2 * entries}·2⁻⁵³"
-    remedy = (
-        "For counts or rounded numbers, MDP.normalized(...) divides each row and records that it did; "
-        "a row of zeros says that the action is not available"
-        if place.startswith(("transition", "initial"))
-        else "mdps.normalized(...) divides by the sum"
-    )
+    remedy = "mdps.normalized(...) divides by the sum"
+    if place.startswith(("transition", "initial")):
+        remedy = "For counts or rounded numbers, MDP.normalized(...) divides each row and records that it did"
+    if place.startswith("transition"):
+        remedy += "; a row of zeros says that the action is not available"
     return InvalidModel(f"{place} sums to {total}; expected 1 {within}. {remedy}")
 
 
@@ -170,10 +171,9 @@ def fitted(name: str, array: np.ndarray, batch: tuple[int, ...], n_states: int, 
 
 
 def check_finite(name: str, array: np.ndarray) -> None:
-    if array.dtype == object:
-        return
-    if not np.isfinite(array).all():
-        at = _first(~np.isfinite(array))
+    infinite = ~scalars.finite_mask(array)
+    if infinite.any():
+        at = _first(infinite)
         raise InvalidModel(f"{name}{list(at)} is {array[at]}; expected a finite number")
 
 
@@ -184,3 +184,11 @@ def checked_discount(discount: np.ndarray, level: str) -> Any:
     if not scalars.level_of(discount) == "symbolic" and not (gamma >= 0 and gamma <= 1):
         raise InvalidModel(f"discount is {gamma}; expected a number between 0 and 1")
     return gamma
+
+
+def check_underflow(name: str, exact: np.ndarray, floats: np.ndarray) -> None:
+    """A probability that is positive must not become the float 0."""
+    lost = (floats == 0) & ~scalars.zero_mask(exact)
+    if lost.any():
+        at = _first(lost)
+        raise OutOfReach(f"{name}{list(at)} is positive and too small for a float; take balls or exact numbers")

@@ -17,7 +17,7 @@ Source: puterman1994.
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ import scipy.sparse
 from mdps import door, scalars
 from mdps.errors import InvalidArgument
 from mdps.kernels import Dense, Kernel, Listed, Sparse
+from mdps.stacks import batch_fastest
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,7 @@ class MDP:
             transition = door.frozen(scalars.convert(transition, level))
             door.check_rows(transition)
             kernel = Dense(transition) if level == "float" else Listed(transition, ~scalars.zero_mask(transition))
+            transition = kernel.transition
         initial = door.fitted("initial", initial, batch, n_states, level)
         final_value = door.fitted("final_value", final_value, batch, n_states, level)
         door.check_initial(initial)
@@ -87,8 +89,8 @@ class MDP:
         discount = door.checked_discount(discount, level)
         fields = {
             "transition": transition,
-            "initial": initial,
-            "final_value": final_value,
+            "initial": batch_fastest(initial, len(batch)),
+            "final_value": batch_fastest(final_value, len(batch)),
             "discount": discount,
             "kernel": kernel,
             "available": door.frozen(kernel.available),
@@ -122,6 +124,33 @@ class MDP:
         """sum_s,a x(s, a) P(s' | s, a), of shape [..., s']: the adjoint of `expectation`."""
         return self.kernel.pushforward(x)
 
+    def broadcast_to(self, batch_shape: int | tuple[int, ...]) -> "MDP":
+        """The model as a stack of `batch_shape`, by numpy's rules of broadcasting and without a copy of its numbers.
+
+        A stack of rewards needs a stacked model: `soft_solution(mdp.broadcast_to((1000,)), rewards)`.
+        """
+        shape = tuple(batch_shape) if isinstance(batch_shape, Iterable) else (batch_shape,)
+        try:
+            np.broadcast_to(np.empty(self.batch_shape), shape)
+        except (TypeError, ValueError):
+            raise InvalidArgument(f"models of batch shape {self.batch_shape} do not broadcast to {batch_shape}") from None
+        n_axes = len(self.batch_shape)
+        return self._rearranged(lambda x: np.broadcast_to(x, shape + x.shape[n_axes:]))
+
+    def at(self, index: Any) -> "MDP":
+        """The models of a stack at an index of its batch axes: `mdp.at(3)`, `mdp.at((0, slice(5)))`."""
+        index = index if isinstance(index, tuple) else (index,)
+        if len(index) > len(self.batch_shape) or any(i is None or i is Ellipsis for i in index):
+            raise InvalidArgument(f"index {index} is not into the batch axes {self.batch_shape} of the model")
+        return self._rearranged(lambda x: x[index])
+
+    def _rearranged(self, f: Callable[[np.ndarray], np.ndarray]) -> "MDP":
+        other = object.__new__(MDP)
+        kernel = self.kernel.rearranged(f)
+        arrays = {name: f(getattr(self, name)) for name in ("initial", "final_value", "available", "terminal")}
+        other.__dict__.update(self.__dict__, kernel=kernel, transition=kernel.transition, **arrays)
+        return other
+
     def with_numbers(self, f: Callable[[Any], np.ndarray], level: str) -> "MDP":
         """The same model with every number x replaced by f(x); the masks are carried along, nothing is checked."""
         if isinstance(self.kernel, Sparse):
@@ -152,7 +181,7 @@ class MDP:
     def to(self, level: str) -> "MDP":
         """The same model in another arithmetic: `float`, `ball`, `exact` or `symbolic`.
 
-        A float model is made exact row by row (`mdps.rounding_to_rationals`), which `changes` records, since its rows
+        A float model is made exact row by row (`mdps.exactness`), which `changes` records, since its rows
         sum to 1 only within rounding and would refute true theorems as they stand.
         """
         if level == self.level:
@@ -162,7 +191,11 @@ class MDP:
 
             exact = exact_model(self)
             return exact if level == "exact" else exact.to(level)
-        return self.with_numbers(lambda numbers: scalars.convert(numbers, level), level)
+        other = self.with_numbers(lambda numbers: scalars.convert(numbers, level), level)
+        if level == "float":
+            door.check_underflow("transition", self.transition, other.transition)
+            door.check_underflow("initial", self.initial, other.initial)
+        return other
 
     @classmethod
     def normalized(

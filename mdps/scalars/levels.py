@@ -19,7 +19,7 @@ import numpy as np
 from flint import arb, fmpq
 
 from mdps.errors import InvalidArgument, OutOfReach
-from mdps.scalars.elementary import entrywise
+from mdps.scalars.elementary import entrywise, exp_of
 from mdps.scalars.logs import LogRational
 from mdps.scalars.rationals import dyadic, rational
 
@@ -31,8 +31,11 @@ def _is_symbolic(x: Any) -> bool:
 
 
 def _level_of_scalar(x: Any) -> str | None:
-    """The level of one scalar; None for an int, which belongs to every level."""
-    if isinstance(x, (int, np.integer)):
+    """The level of one scalar; None for an int, which belongs to every level.
+
+    Errors: `InvalidArgument` for what is no number here: None, text, a bool, a complex number.
+    """
+    if isinstance(x, (int, np.integer)) and not isinstance(x, bool):
         return None
     if isinstance(x, (float, np.floating)):
         return "float"
@@ -40,33 +43,61 @@ def _level_of_scalar(x: Any) -> str | None:
         return "ball"
     if isinstance(x, LogRational) or rational(x) is not None:
         return "exact"
-    return "symbolic" if _is_symbolic(x) else "carrier"
+    if _is_symbolic(x):
+        return "symbolic"
+    if isinstance(x, bool) or exp_of.dispatch(type(x)) is exp_of.dispatch(object):
+        kind = type(x).__name__
+        raise InvalidArgument(f"{x!r} ({kind}) is not a real number; expected floats, Fractions, fmpq, arb, sympy")
+    return "carrier"
+
+
+_LEVEL_OF_TYPE: dict[type, str | None] = {int: None, float: "float", fmpq: "exact", LogRational: "exact", arb: "ball"}
+
+
+def _levels_of(array: np.ndarray) -> set[str | None]:
+    """The levels of an object array's entries, looked up by type: None for integers."""
+    levels: set[str | None] = set()
+    unknown = set()
+    for kind in set(map(type, array.flat)):
+        if kind in _LEVEL_OF_TYPE:
+            levels.add(_LEVEL_OF_TYPE[kind])
+        else:
+            unknown.add(kind)
+    if unknown:
+        levels |= {_level_of_scalar(x) for x in array.flat if type(x) in unknown}
+    return levels
 
 
 def level_of(array: np.ndarray) -> str:
     """The level of an array's numbers. Mixed levels are an `InvalidArgument`; integers alone are `float`."""
     if array.dtype != object:
         return "float"
-    levels = {_level_of_scalar(x) for x in array.flat} - {None}
-    if "symbolic" in levels:
-        levels -= {"exact"}
+    levels = _levels_of(array) - {None}
     if "carrier" in levels:
         return "carrier"
+    if "symbolic" in levels:
+        levels -= {"exact"}
     if len(levels) > 1:
-        raise InvalidArgument(f"numbers of different kinds in one array: {', '.join(sorted(map(str, levels)))}; choose one")
+        kinds = ", ".join(sorted(map(str, levels)))
+        raise InvalidArgument(f"numbers of different kinds in one array: {kinds}; choose one")
     return levels.pop() or "float" if levels else "float"
 
 
 def _to_float(x: Any) -> float:
     number = rational(x)
     if number is not None:
-        return int(number.p) / int(number.q)  # Python's division of integers rounds correctly
+        try:
+            return int(number.p) / int(number.q)  # Python's division of integers rounds correctly
+        except OverflowError:
+            raise OutOfReach(f"a number of {int(number.p).bit_length()} bits is beyond the floats") from None
     if isinstance(x, arb):
         return float(x.mid())
     return float(x)
 
 
 def _to_exact(x: Any) -> Any:
+    if type(x) is fmpq:
+        return x
     number = rational(x)
     if number is not None:
         return number
@@ -151,6 +182,8 @@ def zero_mask(array: np.ndarray) -> np.ndarray:
     """Which entries are exactly 0. A ball that contains 0 and other numbers is `OutOfReach`: nobody can tell."""
     if array.dtype != object:
         return array == 0
+    if set(map(type, array.flat)) <= {int, fmpq}:
+        return np.asarray(array == 0, dtype=bool)
 
     def is_zero(x: Any) -> bool:
         if isinstance(x, arb):
@@ -164,10 +197,29 @@ def zero_mask(array: np.ndarray) -> np.ndarray:
     return entrywise(is_zero)(array).astype(bool)
 
 
+def finite_mask(array: np.ndarray) -> np.ndarray:
+    """Which entries are finite numbers: neither infinite, nor a log 0, nor nan."""
+    if array.dtype != object:
+        return np.isfinite(array)
+
+    def is_finite(x: Any) -> bool:
+        if isinstance(x, arb):
+            return x.is_finite()
+        if isinstance(x, LogRational):
+            return x != LogRational.LOG_ZERO
+        if _is_symbolic(x):
+            return x.is_finite is not False
+        return not isinstance(x, (float, np.floating)) or bool(np.isfinite(x))
+
+    return entrywise(is_finite)(array).astype(bool)
+
+
 def negative_mask(array: np.ndarray) -> np.ndarray:
     """Which entries are certainly negative (a free symbol is not)."""
     if array.dtype != object:
         return array < 0
+    if set(map(type, array.flat)) <= {int, fmpq}:
+        return np.asarray(array < 0, dtype=bool)
     negative = entrywise(lambda x: x.is_negative is True if _is_symbolic(x) else bool(x < 0))
     return negative(array).astype(bool)
 
