@@ -10,8 +10,8 @@ so that the rules of calculus are its arithmetic:
     (x / y)' = (x' - x/y y')/y,   log(x)' = x' / x,        sigmoid(x)' = sigmoid(x) sigmoid(-x) x'.
 
 One pass through a formula gives its whole gradient, as exact as the numbers inside: over `fmpq` and
-`LogRational` the derivatives are rational numbers and sums of logs, over balls they are proved, over floats they
-are accurate to rounding. What the numbers inside cannot express is `OutOfReach` here too.
+`LogRational` the derivatives are rational numbers and sums of logs, over balls they are proved, over floats
+accurate to rounding. What the numbers inside cannot express is `OutOfReach` here too.
 
     >>> import numpy as np
     >>> from flint import fmpq
@@ -35,11 +35,12 @@ Symbolic Computation 21 (2008), for the need of levels.
 """
 
 import itertools
+import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from flint import arb, fmpq
+from flint import fmpq
 
 from mdps.errors import InvalidArgument, OutOfReach
 from mdps.scalars.elementary import anchor_of, exp_of, larger_of, log_of, sigmoid_of, softplus_of
@@ -93,26 +94,26 @@ class Dual:
         return -self if self.value < 0 else self
 
     def __add__(self, other: Any) -> Any:
-        return _combined(self, other, lambda x, y: (x + y, 1, 1))
+        return _combined(_SUM, self, other)
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Any:
-        return _combined(self, other, lambda x, y: (x - y, 1, -1))
+        return _combined(_DIFFERENCE, self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return _combined(other, self, lambda x, y: (x - y, 1, -1))
+        return _combined(_DIFFERENCE, other, self)
 
     def __mul__(self, other: Any) -> Any:
-        return _combined(self, other, lambda x, y: (x * y, y, x))
+        return _combined(_PRODUCT, self, other)
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Any:
-        return _combined(self, other, _quotient)
+        return _combined(_QUOTIENT, self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return _combined(other, self, _quotient)
+        return _combined(_QUOTIENT, other, self)
 
     def __pow__(self, exponent: Any) -> Any:
         if isinstance(exponent, (Dual, np.ndarray)):
@@ -154,32 +155,45 @@ def _dual(value: Any, partials: Partials, directions: int, level: int) -> Dual:
     return x
 
 
-def _combined(x: Any, y: Any, rule: Callable[[Any, Any], tuple[Any, Any, Any]]) -> Any:
-    """A function of two numbers from its rule (x, y) -> value, derivative in x, derivative in y.
+class _Rule(NamedTuple):
+    """An operation on two numbers x and y with result z, and its derivatives in x and in y."""
+
+    operation: Callable[[Any, Any], Any]
+    by_x: Callable[[Any, Any, Any], Any]
+    by_y: Callable[[Any, Any, Any], Any]
+
+
+def _inverse(y: Any, like: Any) -> Any:
+    """1 / y in the arithmetic of `like`: Python's 1 / 3 is a float."""
+    return (_unit(like) if isinstance(y, (int, np.integer)) else 1) / y
+
+
+_SUM = _Rule(operator.add, lambda x, y, z: 1, lambda x, y, z: 1)
+_DIFFERENCE = _Rule(operator.sub, lambda x, y, z: 1, lambda x, y, z: -1)
+_PRODUCT = _Rule(operator.mul, lambda x, y, z: y, lambda x, y, z: x)
+_QUOTIENT = _Rule(operator.truediv, lambda x, y, z: _inverse(y, x), lambda x, y, z: -z * _inverse(y, x))
+
+
+def _combined(rule: _Rule, x: Any, y: Any) -> Any:
+    """The result of a rule with its derivatives.
 
     The higher level of the two is differentiated; a number of a lower level, or of none, is a constant.
     """
     if isinstance(x, np.ndarray) or isinstance(y, np.ndarray):
         return NotImplemented  # numpy then goes through the array
-    level = max(z.level for z in (x, y) if isinstance(z, Dual))
-    x_varies = isinstance(x, Dual) and x.level == level
-    y_varies = isinstance(y, Dual) and y.level == level
-    if x_varies and y_varies:
-        if x.directions != y.directions:
-            raise InvalidArgument(
-                f"dual numbers in {x.directions} and in {y.directions} directions do not mix"
-            )
-        value, by_x, by_y = rule(x.value, y.value)
-        return x._with(value, _added(_scaled(x._partials, by_x), _scaled(y._partials, by_y)))
-    if x_varies:
-        value, by_x, _ = rule(x.value, y)
-        return x._with(value, _scaled(x._partials, by_x))
-    value, _, by_y = rule(x, y.value)
-    return y._with(value, _scaled(y._partials, by_y))
-
-
-def _quotient(x: Any, y: Any) -> tuple[Any, Any, Any]:
-    return x / y, 1 / y, -(x / y) / y
+    level = max(number.level for number in (x, y) if isinstance(number, Dual))
+    x_moves = isinstance(x, Dual) and x.level == level
+    y_moves = isinstance(y, Dual) and y.level == level
+    a, b = x.value if x_moves else x, y.value if y_moves else y
+    z = rule.operation(a, b)
+    if not y_moves:
+        return x._with(z, _scaled(x._partials, rule.by_x(a, b, z)))
+    partials = _scaled(y._partials, rule.by_y(a, b, z))
+    if not x_moves:
+        return y._with(z, partials)
+    if x.directions != y.directions:
+        raise InvalidArgument(f"dual numbers in {x.directions} and in {y.directions} directions do not mix")
+    return x._with(z, _added(_scaled(x._partials, rule.by_x(a, b, z)), partials))
 
 
 def _scaled(partials: Partials, factor: Any) -> Partials:
@@ -270,11 +284,7 @@ def _(x: Dual, y: Any) -> Any:
 def _unit(x: Any) -> Any:
     """The derivative of x in x: 1, in the arithmetic to which derivatives belong."""
     x = _bare(x)
-    if isinstance(x, float):
-        return 1.0
-    if isinstance(x, (fmpq, LogRational)):
-        return fmpq(1)
-    return arb(1) if isinstance(x, arb) else 1
+    return fmpq(1) if isinstance(x, LogRational) else x**0
 
 
 def gradient(f: Callable[[np.ndarray], Any], x: Any) -> np.ndarray:

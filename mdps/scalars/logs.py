@@ -128,7 +128,7 @@ class LogRational:
 
     def _infinite_times(self, factor: fmpq) -> "LogRational":
         if factor < 0:
-            raise OutOfReach(f"{factor} * log(0) would be plus infinity, which no sum of logs is")
+            raise OutOfReach(f"{_short(factor)} * log(0) would be plus infinity, which no sum of logs is")
         return self if factor else _new(_ZERO, {})
 
     def __truediv__(self, other: Any) -> "LogRational":
@@ -224,7 +224,9 @@ class LogRational:
             return _ZERO
         terms: Iterable[tuple[Any, fmpq]] = self.terms.items()
         if self.constant:
-            raise OutOfReach(f"exp({self!r}) is irrational: the rational part {self.constant} is not 0")
+            raise OutOfReach(
+                f"exp({self!r}) is irrational: the rational part {_short(self.constant)} is not 0"
+            )
         if not _is_short_power(terms):
             terms = coprime_powers(self.terms)
         above, below, bits = [], [], 0
@@ -232,7 +234,7 @@ class LogRational:
             power = abs(int(coefficient.p))
             root = _exact_root(fmpz(n), int(coefficient.q))
             if root is None:
-                reason = f"{_short(n)} is not the power of order {coefficient.q} of an integer"
+                reason = f"{_short(n)} is not the power of order {_short(coefficient.q)} of an integer"
                 raise OutOfReach(f"exp({self!r}) is irrational: {reason}")
             bits += power * root.bit_length()
             if bits > _LARGEST_POWER_BITS:
@@ -249,7 +251,7 @@ class LogRational:
         if x is None:
             raise OutOfReach(f"log({self!r}) is the log of a log, which no sum of logs is")
         if x < 0:
-            raise OutOfReach(f"log of the negative number {x}")
+            raise OutOfReach(f"log of the negative number {_short(x)}")
         if not x:
             return _LOG_ZERO
         terms: dict[int, fmpq] = {}
@@ -398,13 +400,16 @@ def _exact_root(n: fmpz, order: int) -> fmpz | None:
 
 
 def _signed(coefficient: fmpq, factor: str) -> str:
-    size = abs(coefficient)
-    scale = f"{size}*" if size != 1 else ""
-    return f" {'-' if coefficient < 0 else '+'} " + (scale + factor if factor else str(size))
+    size = _short(abs(coefficient))
+    scale = f"{size}*" if size != "1" else ""
+    return f" {'-' if coefficient < 0 else '+'} " + (scale + factor if factor else size)
 
 
-def _short(n: Any) -> str:
-    return fmpz(n).str(condense=20)
+def _short(x: Any) -> str:
+    """An integer or rational, with the middle of long integers left out."""
+    x = fmpq(x)
+    above, below = (n.str(condense=20) for n in (x.p, x.q))
+    return above if x.q == 1 else f"{above}/{below}"
 
 
 # Coprime bases

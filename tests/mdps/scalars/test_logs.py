@@ -93,7 +93,7 @@ def test_is_decided_to_be_zero(zero):
         2 * log(2) - log(5),
         log(2) - fmpq(693147180559945309417232121458, 10**30),
         log(3) / log(4).exp() - log(2) / 3,
-        log(2**1000 * 3) - 1000 * log(2) - log(3) + fmpq(1, 10**400),
+        log(2**1000 * 3) - 1000 * log(2) - log(3) + fmpq(1, 10**300),
         log(2**1000 + 1) - 1000 * log(2),
         log(fmpz(10) ** 40 + 1) - 40 * log(10),
         log(6**500) - log(2**500) - 250 * log(9) + log(fmpq(10**300 + 1, 10**300)),
@@ -253,12 +253,15 @@ def test_axioms_of_a_vector_space(x, y, z, f):
 @settings(deadline=None)
 @given(terms)
 def test_agrees_with_sympy(terms):
-    x = LogRational(0, terms)
-    difference = sympy.expand_log(symbolic(x), force=True)
-    assert bool(sympy.simplify(difference) == 0) is (x == 0)
-    if x != 0:
-        digits = sympy.N(symbolic(x), 60, maxn=2000)
-        assert x.sign() == sympy.sign(digits)
+    x = LogRational(0, {n: c for n, c in terms.items() if n < 100})
+    over_primes = sympy.expand_log(symbolic(x), force=True, factor=True)
+    assert (over_primes == 0) is (x == 0)
+    assert x.sign() == sympy.sign(over_primes.evalf(60))
+    assert prime_exponents(x) == {
+        int(term.as_coeff_Mul()[1].args[0]): Fraction(str(term.as_coeff_Mul()[0]))
+        for term in over_primes.as_ordered_terms()
+        if term != 0
+    }
 
 
 @settings(deadline=None)
@@ -367,14 +370,14 @@ def test_log_zero():
     assert log(0) is LOG_ZERO
     assert log_of(fmpq(0)) == LOG_ZERO
     assert LOG_ZERO == LOG_ZERO
-    assert LOG_ZERO != LogRational()
+    assert LogRational() != LOG_ZERO
     assert LOG_ZERO != 0
     assert bool(LOG_ZERO)
     assert LOG_ZERO + log(2) == LOG_ZERO == LOG_ZERO - 5 == fmpq(1, 2) + LOG_ZERO
     assert 0 * LOG_ZERO == 0 == fmpq(0) * LOG_ZERO
     assert fmpq(1, 3) * LOG_ZERO == LOG_ZERO == LOG_ZERO / 7
     assert LOG_ZERO < -(10**100)
-    assert LOG_ZERO < log(fmpq(1, 10**100))
+    assert log(fmpq(1, 10**100)) > LOG_ZERO
     assert LOG_ZERO <= LOG_ZERO
     assert not LOG_ZERO < LOG_ZERO
     assert log(2) > LOG_ZERO
