@@ -33,25 +33,30 @@ def numbers(name: str, value: Any, level: str) -> np.ndarray:
     if array.dtype.kind in "iu":
         return scalars.convert(array, level)
     if array.dtype == object:
-        if any(x is None or isinstance(x, (str, bytes, list, bool, complex)) for x in array.flat):
-            raise InvalidArgument(f"{name} holds something that is not a real number; expected a rectangular array of numbers")
-        own = scalars.level_of(array)
+        try:
+            own = scalars.level_of(array)
+        except InvalidArgument as error:
+            raise InvalidArgument(f"{name}: {error}") from None
         integers = all(isinstance(x, (int, np.integer)) for x in array.flat)
         if own == "carrier":
             return array
         if integers or own in ("exact", level):
-            return scalars.convert(array, level)
+            return _finite(name, scalars.convert(array, level))
     elif level == "float":
-        array = np.asarray(array, dtype=float)
-        if not np.isfinite(array).all():
-            at = _first(~np.isfinite(array))
-            raise InvalidArgument(f"{name}{at or ''} is {array[tuple(at)]}; expected finite numbers")
-        return array
+        return _finite(name, np.asarray(array, dtype=float))
     else:
         own = "float"
     raise InvalidArgument(
         f"{name} is {own} and the model is {level}; write {name} in exact numbers (Fractions), or take mdp.to('float')"
     )
+
+
+def _finite(name: str, array: np.ndarray) -> np.ndarray:
+    infinite = ~scalars.finite_mask(array)
+    if infinite.any():
+        at = _first(infinite)
+        raise InvalidArgument(f"{name}{at or ''} is {array[tuple(at)]}; expected finite numbers")
+    return array
 
 
 def _first(mask: np.ndarray) -> list[int]:
@@ -94,11 +99,10 @@ def checked_reward(mdp: MDP, reward: Any) -> np.ndarray:
     try:
         array = numbers("reward", reward, mdp.level)
     except InvalidArgument as error:
-        hint = "; to forbid an action, make its transition row zero" if "inf" in str(error) else ""
+        infinite = str(error).endswith("expected finite numbers")
+        hint = "; to forbid an action, make its transition row zero" if infinite else ""
         raise InvalidArgument(f"{error}{hint}") from None
     reward_axes(mdp, array)
-    if scalars.level_of(array) == "exact" and any(x == scalars.LogRational.LOG_ZERO for x in array.flat):
-        raise InvalidArgument("reward holds log 0; rewards are finite: to forbid an action, make its transition row zero")
     return array
 
 
@@ -110,8 +114,10 @@ def expected_reward(mdp: MDP, reward: np.ndarray) -> np.ndarray:
     if axes == "s":
         return np.broadcast_to(reward[..., None], mdp.available.shape)
     if isinstance(mdp.kernel, Sparse):
-        raise OutOfReach("a reward [s, a, s'] of a sparse model would be a dense array; give the expected reward [s, a]")
-    return np.where(mdp.kernel.support, mdp.transition * reward, scalars.constant(0, mdp.transition)).sum(axis=-1)
+        raise OutOfReach(
+            "a reward [s, a, s'] of a sparse model would be a dense array; give the expected reward [s, a]"
+        )
+    return np.where(mdp.support, mdp.transition * reward, scalars.constant(0, mdp.transition)).sum(axis=-1)
 
 
 def checked_policy(mdp: MDP, policy: Any, name: str = "policy") -> np.ndarray:
@@ -155,14 +161,17 @@ def _check_simplex_rows(name: str, array: np.ndarray, available: np.ndarray) -> 
     elif scalars.level_of(array) == "exact":
         wrong = live & ~np.asarray(total == 1, dtype=bool)
     elif scalars.level_of(array) == "ball":
-        wrong = live & ~np.frompyfunc(lambda x: x.contains(1) if hasattr(x, "contains") else x == 1, 1, 1)(total).astype(bool)
+        wrong = live & ~np.frompyfunc(lambda x: x.contains(1) if hasattr(x, "contains") else x == 1, 1, 1)(
+            total
+        ).astype(bool)
     else:
         return
     if wrong.any():
         at = _first(wrong)
         within = f"within {2 * array.shape[-1]}·2⁻⁵³" if array.dtype != object else "exactly"
         raise InvalidArgument(
-            f"{name}{at} sums to {total[tuple(at)]}; expected 1 {within}. mdps.normalized(...) divides each row by its sum"
+            f"{name}{at} sums to {total[tuple(at)]}; expected 1 {within}. "
+            "mdps.normalized(...) divides each row by its sum"
         )
 
 
@@ -187,7 +196,7 @@ def checked_expert(mdp: MDP, expert: Any, axes: str) -> np.ndarray:
     if support is None:
         if isinstance(mdp.kernel, Sparse):
             raise OutOfReach("counts [s, a, s'] of a sparse model would be a dense array")
-        support = mdp.kernel.support
+        support = mdp.support
     if not support.all():
         stray = ~support & ~scalars.zero_mask(table)
         if stray.any():
@@ -213,7 +222,8 @@ def _check_mass(mdp: MDP, table: np.ndarray, axes: str, horizon: int) -> None:
         low = np.atleast_1d(shortest)[tuple(at) if mdp.batch_shape else 0]
         range_of_mass = f"{longest}" if low == longest else f"between {low} and {longest}"
         raise InvalidArgument(
-            f"expert{list(at) if at else ''} has mass {mass[tuple(at)] if mdp.batch_shape else mass}; expected {range_of_mass}, "
+            f"expert{list(at) if at else ''} has mass {mass[tuple(at)] if mdp.batch_shape else mass}; "
+            f"expected {range_of_mass}, "
             "the discounted number of decisions of a trajectory (counts are of expected visits, not frequencies)"
         )
 

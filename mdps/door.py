@@ -17,6 +17,7 @@ UNIT_ROUNDOFF = 2.0**-53
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
+    """A read-only copy of an array (itself, if it is read-only)."""
     if array.flags.writeable:
         array = np.copy(array)
         array.flags.writeable = False
@@ -55,6 +56,7 @@ def common_level(**arrays: Any) -> str:
 
 
 def check_horizon(horizon: Any) -> None:
+    """None, or a whole number of decisions, at least 1."""
     if horizon is None:
         return
     if isinstance(horizon, bool) or not isinstance(horizon, (int, np.integer)) or horizon < 1:
@@ -62,12 +64,16 @@ def check_horizon(horizon: Any) -> None:
 
 
 def check_transition_shape(transition: np.ndarray) -> None:
+    """[..., s, a, s'] with as many s as s'."""
     shape = transition.shape
     if len(shape) < 3 or shape[-1] != shape[-3] or 0 in shape:
-        raise InvalidModel(f"transition has shape {shape}; expected [..., s, a, s'] with as many s as s', and at least one")
+        raise InvalidModel(
+            f"transition has shape {shape}; expected [..., s, a, s'] with as many s as s', and at least one"
+        )
 
 
 def checked_sparse(matrix: Any) -> Any:
+    """A sparse matrix of shape (S A, S) as CSR of floats, without stored zeros; its rows are probabilities."""
     if matrix.dtype.kind not in "iuf":
         raise InvalidModel(f"sparse transition has dtype {matrix.dtype}; expected real numbers")
     matrix = scipy.sparse.csr_array(matrix, dtype=float, copy=True)
@@ -134,6 +140,7 @@ def _sums_to_one(array: np.ndarray, factors: int = 0) -> np.ndarray:
 
 
 def check_rows(transition: np.ndarray) -> None:
+    """Rows are probabilities that sum to 1, or all zero."""
     _check_probabilities("transition", transition)
     empty = scalars.zero_mask(transition).all(axis=-1)
     wrong = ~(_sums_to_one(transition) | empty)
@@ -144,6 +151,7 @@ def check_rows(transition: np.ndarray) -> None:
 
 
 def check_initial(initial: np.ndarray) -> None:
+    """A law of the first state that sums to 1."""
     _check_probabilities("initial", initial)
     wrong = ~np.atleast_1d(_sums_to_one(initial))
     if wrong.any():
@@ -163,14 +171,15 @@ def check_distribution(name: str, array: np.ndarray, *, factors: int = 0) -> Non
 def fitted(name: str, array: np.ndarray, batch: tuple[int, ...], n_states: int, level: str) -> np.ndarray:
     """An array of one number a state, broadcast over the batch; a single number stands for every state."""
     shape = (*batch, n_states)
-    if name == "final_value" and array.shape == ():
-        array = np.broadcast_to(array, shape)
-    if array.shape[-1:] != (n_states,) or array.ndim > len(shape) or array.shape[:-1] not in {(), batch}:
+    one_for_all = name == "final_value" and array.shape == ()
+    fits = array.shape[-1:] == (n_states,) and array.ndim <= len(shape) and array.shape[:-1] in {(), batch}
+    if not (fits or one_for_all):
         raise InvalidModel(f"{name} has shape {array.shape}; expected {shape}, one number for each state")
-    return frozen(scalars.convert(np.broadcast_to(array, shape), level))
+    return frozen(np.broadcast_to(scalars.convert(array, level), shape))
 
 
 def check_finite(name: str, array: np.ndarray) -> None:
+    """No NaN and no infinity."""
     infinite = ~scalars.finite_mask(array)
     if infinite.any():
         at = _first(infinite)
@@ -178,6 +187,7 @@ def check_finite(name: str, array: np.ndarray) -> None:
 
 
 def checked_discount(discount: np.ndarray, level: str) -> Any:
+    """One number between 0 and 1, in the arithmetic of the model."""
     if discount.shape != ():
         raise InvalidModel(f"discount has shape {discount.shape}; expected one number between 0 and 1")
     gamma = scalars.convert(discount, level)[()]

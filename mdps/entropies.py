@@ -42,7 +42,5 @@ def expected_log_policy(mdp: MDP, visited: np.ndarray, policy: np.ndarray) -> An
 def trajectory_entropy(law: Any) -> Any:
     """-sum_tau p(tau) log p(tau) of a law over trajectories [n]."""
     law = np.asarray(law)
-    terms = scalars.over(
-        ~scalars.zero_mask(law), lambda p: p * scalars.log(p), law, otherwise=scalars.constant(0, law)
-    )
+    terms = scalars.over(~scalars.zero_mask(law), lambda p: p * scalars.log(p), law, otherwise=scalars.constant(0, law))
     return -terms.sum(axis=-1)

@@ -36,7 +36,7 @@ def _moves(*targets: Sequence[int | None]) -> list[list[list[Fraction]]]:
 
 @_named
 def lottery() -> Model:
-    """A sure thing against a coin toss between a good and a bad state: M-01, M-02, M-03, M-07 need deterministic dynamics.
+    """A sure thing against a toss between a good and a bad state: M-01, M-02, M-03, M-07 need deterministic dynamics.
 
     In state 0 the first action stays and the second tosses a fair coin between state 1, whose visits weigh 4, and
     state 2, whose visits weigh 1/4. Trajectory MaxEnt hopes for the good one and tosses with probability 17/25; soft
@@ -101,7 +101,7 @@ def risky_path() -> Model:
 
 @_named
 def cycle() -> Model:
-    """Two states that take turns whatever one does: rewards are known only up to a shaping of period two (I-03, A-12)."""
+    """Two states that take turns whatever one does: rewards are known up to a shaping of period two (I-03, A-12)."""
     return MDP(_moves([1, 1], [0, 0]), [1, 0], horizon=3), _logs([[1, 2], [3, 1]])
 
 
@@ -127,7 +127,7 @@ def dead_start() -> Model:
 
 @_named
 def warm_up() -> Model:
-    """One state, two actions, one step: soft control is a Boltzmann choice (M-17), and every gradient fits in a line."""
+    """One state, two actions, one step: soft control is a Boltzmann choice (M-17), and gradients fit in a line."""
     return MDP(_moves([0, 0]), [1], horizon=1), _logs([[1, 2]])
 
 

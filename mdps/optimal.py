@@ -65,7 +65,9 @@ def _first_best(q: np.ndarray, available: np.ndarray) -> np.ndarray:
         for a in actions[1:]:
             better, worse = q[state][a] > q[state][choice], q[state][a] <= q[state][choice]
             if better is not True and worse is not True and not (bool(better) or bool(worse)):
-                raise OutOfReach(f"which of actions {choice} and {a} is better in state {state} is open; raise the precision")
+                raise OutOfReach(
+                    f"which of actions {choice} and {a} is better in state {state} is open; raise the precision"
+                )
             choice = a if bool(better) else choice
         best[(*state, choice)] = True
     return best

@@ -73,9 +73,7 @@ def random_model(
         if deterministic:
             transition[s, a, rng.integers(n_states)] = fmpq(1)
         else:
-            transition[s, a] = random_distribution(
-                rng, n_states, denominator=denominator, full_support=full_support
-            )
+            transition[s, a] = random_distribution(rng, n_states, denominator=denominator, full_support=full_support)
     if unavailable and n_actions > 1:
         for s in range(n_states):
             for a in rng.permutation(n_actions)[: rng.integers(n_actions)]:
@@ -114,7 +112,7 @@ def random_policy(
         thinned = np.where(rng.integers(2, size=shape) == 1, weights, 0)
         weights = np.where(thinned.any(axis=-1, keepdims=True), thinned, weights)
     total = np.maximum(weights.sum(axis=-1, keepdims=True), 1)
-    return np.frompyfunc(lambda k, n: fmpq(int(k), int(n)), 2, 1)(weights, total)
+    return scalars.convert(weights, "exact") / scalars.convert(total, "exact")
 
 
 def random_expert(rng: np.random.Generator, mdp: MDP, *, axes: str = "sa", kind: str = "policy") -> np.ndarray:
@@ -129,7 +127,7 @@ def random_expert(rng: np.random.Generator, mdp: MDP, *, axes: str = "sa", kind:
     if kind == "policy":
         return occupancy(mdp, random_policy(rng, mdp, steps=True, full_support=bool(rng.integers(2))), axes=axes)
     if kind == "table":
-        support = {"s": ~mdp.terminal, "sa": mdp.available, "sas": mdp.kernel.support}[checked_axes(axes)]
+        support = {"s": ~mdp.terminal, "sa": mdp.available, "sas": mdp.support}[checked_axes(axes)]
         table = np.full(support.shape, fmpq(0), dtype=object)
         table[support] = random_distribution(rng, int(support.sum())) * sum(mdp.discount**t for t in range(horizon))
         return table

@@ -79,9 +79,7 @@ class Trajectories:
         law = self.dynamics
         for t in range(self.actions.shape[1]):
             alive = self.actions[:, t] >= 0
-            law = scalars.over(
-                alive, np.multiply, law, steps[t, self.states[:, t], self.actions[:, t]], otherwise=law
-            )
+            law = scalars.over(alive, np.multiply, law, steps[t, self.states[:, t], self.actions[:, t]], otherwise=law)
         return law
 
     def occupancy(self, law: Any, *, axes: str = "sa") -> np.ndarray:
@@ -157,7 +155,9 @@ def trajectories(mdp: MDP, *, limit: int = 10**6) -> Trajectories:
     """
     n = trajectory_count(mdp)
     if n > limit:
-        raise OutOfReach(f"{n:,} trajectories are more than the limit of {limit:,}; shorten the horizon or raise the limit")
+        raise OutOfReach(
+            f"{n:,} trajectories are more than the limit of {limit:,}; shorten the horizon or raise the limit"
+        )
     support = _support(mdp)
     from_state, action, to_state = np.nonzero(support)
     first = np.searchsorted(from_state, np.arange(mdp.n_states + 1))
@@ -185,7 +185,9 @@ def trajectories(mdp: MDP, *, limit: int = 10**6) -> Trajectories:
 
 def _support(mdp: MDP) -> np.ndarray:
     if mdp.batch_shape:
-        raise InvalidArgument(f"the model is a stack of shape {mdp.batch_shape}; trajectories are of one model at a time")
+        raise InvalidArgument(
+            f"the model is a stack of shape {mdp.batch_shape}; trajectories are of one model at a time"
+        )
     if isinstance(mdp.kernel, Sparse):
         raise OutOfReach("the trajectories of a sparse model are too many to list; build a small dense model")
     return mdp.kernel.support

@@ -22,10 +22,10 @@ from equivalence.claims import (  # noqa: F401  (they register their claims)
     trajectories,
 )
 from equivalence.claims.assumption import Assumption
-from equivalence.claims.claim import REGISTRY, AtMost, Claim, Conclusion, Equal, Exists
+from equivalence.claims.claim import REGISTRY, AtMost, Claim, Conclusion, Equal
 from mdps import InvalidArgument
 
-__all__ = ["REGISTRY", "Assumption", "AtMost", "Claim", "Conclusion", "Equal", "Exists", "find"]
+__all__ = ["REGISTRY", "Assumption", "AtMost", "Claim", "Conclusion", "Equal", "find"]
 
 
 def find(text: str) -> list[Claim]:
@@ -37,7 +37,10 @@ def find(text: str) -> list[Claim]:
     found = [c for c in REGISTRY.values() if wanted in (c.name.lower(), c.catalogue.lower())]
     if found:
         return found
-    known = {**{name.lower(): name for name in REGISTRY}, **{c.catalogue.lower(): c.catalogue for c in REGISTRY.values()}}
+    known = {
+        **{name.lower(): name for name in REGISTRY},
+        **{c.catalogue.lower(): c.catalogue for c in REGISTRY.values()},
+    }
     near = [known[name] for name in difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)]
     near += [name for name in REGISTRY if wanted in name.lower() and name not in near][:3]
     hint = f"; did you mean {', '.join(near)}?" if near else ""

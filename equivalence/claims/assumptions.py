@@ -5,6 +5,7 @@ finite space can be established: other parts of the instance are changed until i
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ Instance = Mapping[str, Any]
 @assumption(deterministic=True)
 def deterministic_dynamics(mdp: Any) -> bool:
     """P(s' | s, a) is 0 or 1 for every s, a, s'."""
-    return bool((mdp.kernel.support.sum(axis=-1) <= 1).all())
+    return bool((mdp.support.sum(axis=-1) <= 1).all())
 
 
 @assumption(discounts=(1,))
@@ -52,7 +53,7 @@ def certain_continuation(mdp: Any, reward: Any, temperature: Any) -> bool:
     for t in range(mdp.horizon):
         ahead = r + values[t + 1]
         for s, a in np.argwhere(mdp.available):
-            possible = np.broadcast_to(ahead, mdp.kernel.support.shape)[s, a][mdp.kernel.support[s, a]]
+            possible = np.broadcast_to(ahead, mdp.support.shape)[s, a][mdp.support[s, a]]
             if any(x != possible[0] for x in possible):
                 return False
     return True
@@ -68,7 +69,7 @@ def data_flow_as_dynamics(mdp: Any, data: Any) -> bool:
     live = ~mdp.terminal
     return all(
         not (mdp.pushforward(here)[live] != after.sum(axis=-1)[live]).any()
-        for here, after in zip(steps, steps[1:], strict=False)
+        for here, after in pairwise(steps)
     )
 
 
@@ -93,14 +94,19 @@ def _with_optimal_normalizer(instance: Instance) -> dict[str, Any]:
         return {"data": _data_for_normalizer(energy, sampler, data, instance["log_normalizer"], 0, 1)}
     as_floats = [scalars.convert(x, "float") for x in (energy, sampler, data)]
     log_z = float(gan.optimal_log_normalizer(*as_floats))
-    normalizer = fmpq(*map(int, np.exp(log_z).as_integer_ratio())) if abs(log_z) < 600 else fmpq(2) ** round(log_z / np.log(2))
+    normalizer = (
+        fmpq(*map(int, np.exp(log_z).as_integer_ratio())) if abs(log_z) < 600 else fmpq(2) ** round(log_z / np.log(2))
+    )
     log_normalizer = scalars.log(np.asarray(normalizer, dtype=object))
     probability = gan.discriminator(energy, sampler, log_normalizer)
     excess = 1 - ((data + sampler) * probability).sum()
     if excess == 0:
         return {"log_normalizer": log_normalizer}
     as_float = scalars.convert(probability, "float")
-    give, take = int(np.argmax(as_float * (as_floats[2] > 0))), int(np.argmin(np.where(as_floats[2] > 0, as_float, 2.0)))
+    give, take = (
+        int(np.argmax(as_float * (as_floats[2] > 0))),
+        int(np.argmin(np.where(as_floats[2] > 0, as_float, 2.0))),
+    )
     if probability[give] == probability[take]:  # one logit for all data: D = 1/2 is optimal, exactly
         return {"log_normalizer": -energy[give] - scalars.log(sampler[give])}
     return {

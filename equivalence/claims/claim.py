@@ -38,13 +38,7 @@ class AtMost(NamedTuple):
     rhs: Any
 
 
-class Exists(NamedTuple):
-    """There is an instance: this one, and it is the proof."""
-
-    instance: Mapping[str, Any]
-
-
-Conclusion = Equal | AtMost | Exists
+Conclusion = Equal | AtMost
 
 
 def equal(lhs: Any, rhs: Any) -> Equal:
@@ -55,11 +49,6 @@ def equal(lhs: Any, rhs: Any) -> Equal:
 def at_most(lhs: Any, rhs: Any) -> AtMost:
     """The conclusion lhs <= rhs."""
     return AtMost(lhs, rhs)
-
-
-def exists(**instance: Any) -> Exists:
-    """The conclusion that something exists; the instance is the proof."""
-    return Exists(instance)
 
 
 @dataclass(frozen=True, eq=False)

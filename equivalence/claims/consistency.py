@@ -1,6 +1,6 @@
 """What a discriminator that is given the sampler's density converges to: its optimum, its curvature, its blind spots.
 
-Notation as in `equivalence.claims.finn`; d is a direction of energies, so that E + eps d is a line in the space of them.
+Notation as in `equivalence.claims.finn`; d is a direction of energies, so that E + eps d is a line.
 """
 
 from typing import Any
@@ -108,10 +108,8 @@ def slope_through_weights_eq_discriminator_slope(
     return equal(through, _slope_of_discriminator(energy, sampler, data, log_normalizer, direction))
 
 
-def _slope_of_self_consistent_loss(
-    energy: Any, sampler: Any, data: Any, log_normalizer: Any, direction: Any
-) -> Any:
-    """d/deps of E_p[E + eps d] + log Z*(E + eps d), where Z* keeps dL_D/dlogZ as it is: the implicit function theorem."""
+def _slope_of_self_consistent_loss(energy: Any, sampler: Any, data: Any, log_normalizer: Any, direction: Any) -> Any:
+    """d/deps of E_p[E + eps d] + log Z*(E + eps d), where Z* keeps dL_D/dlogZ as it is (implicit function theorem)."""
 
     def stationarity(eps: Any, z: Any) -> Any:
         return gan.discriminator_gradient(energy + eps * direction, sampler, data, z).log_normalizer
@@ -241,7 +239,7 @@ def discriminator_optimum_eq_maximum_likelihood(
 
 @discriminator_optimum_eq_maximum_likelihood.fails_as_printed
 def misspecified_family() -> dict[str, Any]:
-    """Three outcomes and one parameter: a direction along which the discriminator loss is stationary, not the likelihood.
+    """Three outcomes, one parameter: a direction along which the discriminator loss is stationary, not the likelihood.
 
     Weights (1, 3, 2), q = (1/4, 1/4, 1/2), p close to (1/6, 1/3, 1/2), with its optimal Z.
     """

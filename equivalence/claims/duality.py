@@ -31,8 +31,7 @@ from mdps import (
     trajectories,
 )
 from mdps.arguments import AXES
-from mdps.scalars.duals import gradient as dual_gradient
-from mdps.scalars.duals import jacobian
+from mdps.scalars.duals import gradient as dual_gradient, jacobian
 from mdps.trajectories import Trajectories
 
 # M-08, gradient and likelihood ---------------------------------------------------------------------------------------
@@ -66,7 +65,10 @@ def _final_values(paths: Trajectories, law: Any) -> Any:
 
 @claim("M-08", assumes=[data_flow_as_dynamics], source="gleave2022")
 def dual_plus_final_value_eq_log_likelihood(mdp: MDP, reward: Any, data: Any, temperature: Any) -> Conclusion:
-    """dual + E_E[gamma^t_end f] / alpha = E_E[sum_t gamma^t log pi_t(a_t | s_t)], where the expert lives in the same dynamics."""
+    """The dual is the likelihood of an expert that lives in the same dynamics, up to its final value.
+
+    dual + E_E[gamma^t_end f] / alpha = E_E[sum_t gamma^t log pi_t(a_t | s_t)].
+    """
     paths = trajectories(mdp)
     expert = paths.occupancy(data, axes=AXES[reward.ndim])
     dual = causal.dual(mdp, reward, expert, temperature=temperature)

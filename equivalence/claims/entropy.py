@@ -87,7 +87,10 @@ def kl_from_soft_policy_eq_log_partition_minus_value(
 def log_partition_minus_value_le_kl_from_policy(
     mdp: MDP, reward: Any, policy: Any, temperature: Any, *, solve: Any = soft_solution
 ) -> Conclusion:
-    """No policy comes closer to the MaxEnt law than the soft-optimal one: log Z - E_rho[V_0] / alpha <= KL(p_pi' || p_ME)."""
+    """No policy comes closer to the MaxEnt law than the soft-optimal one.
+
+    log Z - E_rho[V_0] / alpha <= KL(p_pi' || p_ME) for every policy pi'.
+    """
     paths = trajectories(mdp)
     log_partition = boltzmann.log_partition(mdp, reward, temperature=temperature)
     value = _value_of_start(mdp, solve(mdp, reward, temperature=temperature).v)
@@ -104,7 +107,7 @@ def _optimistic_values(mdp: MDP, reward: Any, temperature: Any) -> Any:
     Q(s, a) = alpha log sum_s' P(s' | s, a) exp((r(s, a, s') + V(s')) / alpha),   V(s) = alpha log sum_a exp(Q / alpha).
     """
     r = reward[(..., *(None,) * (3 - reward.ndim))]
-    support = mdp.kernel.support
+    support = mdp.support
     log_dynamics = scalars.over(support, scalars.log, mdp.transition, otherwise=scalars.constant(0, mdp.transition))
     rows = [mdp.final_value]
     for _ in range(mdp.horizon or 0):
@@ -129,14 +132,18 @@ def log_partition_eq_optimistic_value(mdp: MDP, reward: Any, temperature: Any) -
 
 
 @claim("M-03", source="levine2018")
-def soft_value_le_optimistic_value(mdp: MDP, reward: Any, temperature: Any, *, solve: Any = soft_solution) -> Conclusion:
+def soft_value_le_optimistic_value(
+    mdp: MDP, reward: Any, temperature: Any, *, solve: Any = soft_solution
+) -> Conclusion:
     """Soft control never promises more than the trajectory law: V_0(s) <= alpha log z_0(s), at any discount."""
     optimistic = temperature * boltzmann.log_messages(mdp, reward, temperature=temperature)[0]
     return at_most(solve(mdp, reward, temperature=temperature).v[0], optimistic)
 
 
 @claim("M-03", assumes=[undiscounted, certain_continuation], source="levine2018; derived")
-def optimistic_value_eq_soft_value(mdp: MDP, reward: Any, temperature: Any, *, solve: Any = soft_solution) -> Conclusion:
+def optimistic_value_eq_soft_value(
+    mdp: MDP, reward: Any, temperature: Any, *, solve: Any = soft_solution
+) -> Conclusion:
     """Where chance decides nothing that matters, optimism is no mistake: alpha log z_t(s) = V_t(s).
 
     r(s, a, s') + V(s') must not depend on s'; that V alone does not is not enough for rewards on s'.
@@ -190,7 +197,9 @@ def maxent_gradient_is_zero_at_soft_expert(
 
 
 @claim("M-13", assumes=[deterministic_dynamics, undiscounted], source="derived")
-def boltzmann_start_eq_tilted_initial(mdp: MDP, reward: Any, temperature: Any, *, solve: Any = soft_solution) -> Conclusion:
+def boltzmann_start_eq_tilted_initial(
+    mdp: MDP, reward: Any, temperature: Any, *, solve: Any = soft_solution
+) -> Conclusion:
     """One Z for all starts tilts their law: p_ME(s_0 = s) = rho(s) exp(V_0(s) / alpha) / Z."""
     starts = trajectories(mdp).starts(boltzmann.law(mdp, reward, temperature=temperature))
     log_partition = boltzmann.log_partition(mdp, reward, temperature=temperature)
@@ -217,7 +226,7 @@ def _lopsided(mdp: MDP) -> Any:
     """A policy whose available actions have probabilities proportional to 1, 2, 3, ..."""
     weights = np.where(mdp.available, np.cumsum(mdp.available, axis=-1), 0)
     totals = np.maximum(weights.sum(axis=-1, keepdims=True), 1)
-    return np.frompyfunc(lambda k, n: fmpq(int(k), int(n)), 2, 1)(weights, totals)
+    return scalars.convert(weights, "exact") / scalars.convert(totals, "exact")
 
 
 for _claim in (

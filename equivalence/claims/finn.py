@@ -66,9 +66,7 @@ def normalizer_gradient_eq_one_minus_importance_estimate_over_normalizer(
 
 
 @claim("F-03", assumes=[optimal_normalizer], source=SOURCE)
-def optimal_normalizer_eq_importance_estimate(
-    energy: Any, sampler: Any, data: Any, log_normalizer: Any
-) -> Conclusion:
+def optimal_normalizer_eq_importance_estimate(energy: Any, sampler: Any, data: Any, log_normalizer: Any) -> Conclusion:
     """At the optimal Z, Z = E_mu[e^-E / mu~]: the paper's estimate of the partition function, as a fixed point."""
     return equal(scalars.exp(log_normalizer), _importance_estimate(energy, sampler, data, log_normalizer))
 
@@ -167,9 +165,7 @@ def energy_gradient_of_discriminator_eq_gcl(
 
 
 @claim("F-15", source="finn2016; derived")
-def discriminator_gradient_gap_to_gcl(
-    energy: Any, sampler: Any, data: Any, log_normalizer: Any
-) -> Conclusion:
+def discriminator_gradient_gap_to_gcl(energy: Any, sampler: Any, data: Any, log_normalizer: Any) -> Conclusion:
     """Off the optimal Z the two gradients differ by (p + q) D (1/K - 1), K = sum (p + q) D.
 
     Pointwise in x; K = 1 is the equation of the optimal Z.
@@ -271,5 +267,5 @@ def self_sampling_coin_with_another_normalizer() -> dict[str, Any]:
 @partition_is_optimal_when_sampler_is_model.fails_without(sampler_is_model)
 @discriminator_gradient_eq_half_likelihood_gradient.fails_without(sampler_is_model)
 def misspecified_coin() -> dict[str, Any]:
-    """Z = Z_theta = 4, but neither p nor q is p_theta: the partition function is not optimal, and the factor not 1/2."""
+    """Z = Z_theta = 4, but neither p nor q is p_theta: Z_theta is not optimal, and the factor is not 1/2."""
     return games.coin(own_normalizer=True)

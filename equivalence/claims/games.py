@@ -10,7 +10,7 @@ from mdps import scalars
 
 
 def coin(*, own_sampler: bool = False, own_data: bool = False, own_normalizer: bool = False) -> dict[str, Any]:
-    """Two outcomes of weights 1 and 3, so p_theta = (1/4, 3/4) and Z_theta = 4, beside q = (1/2, 1/2), p = (1/3, 2/3), Z = 2.
+    """Two outcomes of weights 1 and 3, so p_theta = (1/4, 3/4), Z_theta = 4; q = (1/2, 1/2), p = (1/3, 2/3), Z = 2.
 
     own_sampler, own_data  q = p_theta, p = p_theta;  own_normalizer  Z = Z_theta.
     """

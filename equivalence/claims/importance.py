@@ -1,6 +1,6 @@
 """Importance sampling of the partition function from a proposal q, exactly, for N = 2 samples by enumerating all pairs.
 
-    Z^ = (1/N) sum_i e^-E(x_i) / q(x_i),     x_i ~ q independent
+Z^ = (1/N) sum_i e^-E(x_i) / q(x_i),     x_i ~ q independent
 """
 
 from typing import Any
@@ -22,7 +22,9 @@ def _pairs(energy: Any, sampler: Any) -> tuple[Any, Any]:
     """The estimate of each pair of samples [n, n], and its probability."""
     n = energy.shape[-1]
     if n > MOST_OUTCOMES:
-        raise OutOfReach(f"{n} outcomes make {n**2:,} pairs of samples; at most {MOST_OUTCOMES} outcomes are enumerated")
+        raise OutOfReach(
+            f"{n} outcomes make {n**2:,} pairs of samples; at most {MOST_OUTCOMES} outcomes are enumerated"
+        )
     covered = ~scalars.zero_mask(sampler)
     weight = scalars.over(
         covered, lambda e, q: scalars.exp(-e) / q, energy, sampler, otherwise=scalars.constant(0, sampler)

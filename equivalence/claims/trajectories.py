@@ -5,9 +5,8 @@ the maximum entropy law over trajectories. The sampler q is the law of a policy,
 energies becomes one to the reward through the counts: dE(tau)/dr(s, a) = -counts(tau, s, a) / alpha.
 """
 
-from typing import Any
-
 from fractions import Fraction
+from typing import Any
 
 from flint import fmpq
 
@@ -66,9 +65,7 @@ def discriminator_gradient_eq_gcl_gradient(
     energy = trajectory_energy(paths, reward, temperature)
     adversarial = discriminator_gradient(energy, sampler, data, log_normalizer).energy
     guided = gcl_gradient(energy, sampler, data, log_normalizer)
-    return equal(
-        _to_reward(paths, adversarial, reward, temperature), _to_reward(paths, guided, reward, temperature)
-    )
+    return equal(_to_reward(paths, adversarial, reward, temperature), _to_reward(paths, guided, reward, temperature))
 
 
 @claim("F-04d", source="finn2016; derived")

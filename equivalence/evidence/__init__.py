@@ -1,11 +1,11 @@
 """How strongly a claim holds: verdicts at the levels `float`, `ball`, `exact` and `symbolic`.
 
-    instance   the exact objects that a claim is about
-    on_model   instances on somebody's model
-    generated  instances on no model in particular
-    check      one claim, one instance, one level: a verdict
-    verdict    what the words mean
-    floats, balls, exact, symbolic   one level each
+instance   the exact objects that a claim is about
+on_model   instances on somebody's model
+generated  instances on no model in particular
+check      one claim, one instance, one level: a verdict
+verdict    what the words mean
+floats, balls, exact, symbolic   one level each
 """
 
 from equivalence.evidence.check import LEVELS, NUMERIC_LEVELS, check, check_levels, verify
@@ -14,4 +14,15 @@ from equivalence.evidence.instance import Instance
 from equivalence.evidence.on_model import default_horizon, instances_on
 from equivalence.evidence.verdict import Verdict
 
-__all__ = ["LEVELS", "NUMERIC_LEVELS", "Instance", "Verdict", "check", "check_levels", "default_horizon", "generated_instances", "instances_on", "verify"]
+__all__ = [
+    "LEVELS",
+    "NUMERIC_LEVELS",
+    "Instance",
+    "Verdict",
+    "check",
+    "check_levels",
+    "default_horizon",
+    "generated_instances",
+    "instances_on",
+    "verify",
+]

@@ -84,4 +84,5 @@ def _compared(sides: Enclosure, *, inequality: bool) -> Finding:
 def _values(index: int, sides: Enclosure, difference: arb) -> str:
     where = place(index, sides.shape)
     lhs, rhs = arb(sides.lhs[index]), arb(sides.rhs[index])
-    return f"lhs{where} = {lhs.str(12, radius=False)}, rhs{where} = {rhs.str(12, radius=False)}, difference {difference.str(5)}"
+    left, right = lhs.str(12, radius=False), rhs.str(12, radius=False)
+    return f"lhs{where} = {left}, rhs{where} = {right}, difference {difference.str(5)}"

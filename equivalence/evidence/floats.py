@@ -27,7 +27,9 @@ def check_in_floats(claim: Claim, instance: Instance, **holes: Any) -> Finding:
         lhs, rhs, shape = flat_sides(claim(instance.at("float"), **holes))
     bound = np.add(*derived_bounds(claim, instance, **holes))
     if isinstance(conclusion, AtMost):
-        distance = np.maximum(_distances(lhs, truth.rhs, signed=True), _distances(rhs, truth.lhs, signed=True, flip=True))
+        distance = np.maximum(
+            _distances(lhs, truth.rhs, signed=True), _distances(rhs, truth.lhs, signed=True, flip=True)
+        )
     else:
         distance = np.maximum(_distances(lhs, truth.rhs), _distances(rhs, truth.lhs))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -82,6 +84,7 @@ def _values(
     where = place(index, shape)
     exact = arb(truth.lhs[index]).str(17, radius=False), arb(truth.rhs[index]).str(17, radius=False)
     return (
-        f"lhs{where} = {float(lhs[index])!r} (exact {exact[0]}), rhs{where} = {float(rhs[index])!r} (exact {exact[1]}), "
+        f"lhs{where} = {float(lhs[index])!r} (exact {exact[0]}), "
+        f"rhs{where} = {float(rhs[index])!r} (exact {exact[1]}), "
         f"allowed {bound:.3g}"
     )

@@ -85,7 +85,9 @@ def _drawn_models(claim: Claim, rng: np.random.Generator, seed: int) -> Iterator
         axes = ((n_states,), (n_states, n_actions), (n_states, n_actions, n_states))[k % 3]
         temperature = HALF if k == 1 else fmpq(1)
         kinds = ", ".join(key for key, value in structure.items() if value is True) or "no structure"
-        text = f"drawn model {k} (S={shape[0]}, A={shape[1]}, T={shape[2]}, discount {mdp.discount}, {kinds}; seed {seed})"
+        text = (
+            f"drawn model {k} (S={shape[0]}, A={shape[1]}, T={shape[2]}, discount {mdp.discount}, {kinds}; seed {seed})"
+        )
         yield Instance(_values(rng, mdp, random_reward(rng, axes), temperature), text)
 
 

@@ -60,7 +60,7 @@ def instances_on(mdp: MDP, reward: np.ndarray | None, *, seed: int = 0) -> list[
 
 
 def model_values(rng: np.random.Generator, mdp: MDP, n_trajectories: int) -> dict[str, Any]:
-    """What some claims also ask for on a model: features and theta, a potential, a constant, a direction of energies."""
+    """What some claims also ask for: features and theta, a potential, a constant, a direction of energies."""
     return {
         "features": scalars.convert(rng.integers(0, 3, size=(*mdp.available.shape, 2)), "exact"),
         "theta": random_reward(rng, (2,)),
@@ -116,4 +116,4 @@ def rounded_policy(mdp: MDP, policy: np.ndarray) -> np.ndarray:
     left = np.where(available.any(axis=-1), spare[..., 0] - counts.sum(axis=-1), 0)
     order = np.argsort(np.argsort(-(wanted - counts), axis=-1, kind="stable"), axis=-1, kind="stable")
     counts = counts + (order < left[..., None]) + available
-    return np.frompyfunc(lambda k: fmpq(int(k), denominator), 1, 1)(counts)
+    return scalars.convert(counts, "exact") / fmpq(denominator)

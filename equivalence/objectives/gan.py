@@ -56,7 +56,12 @@ def discriminator(energy: Any, sampler: Any, log_normalizer: Any) -> np.ndarray:
         return scalars.sigmoid(_logit(energy, sampler, log_normalizer))
 
     return scalars.over(
-        _sampled(sampler), probability, energy, sampler, log_normalizer[..., None], otherwise=scalars.constant(1, sampler)
+        _sampled(sampler),
+        probability,
+        energy,
+        sampler,
+        log_normalizer[..., None],
+        otherwise=scalars.constant(1, sampler),
     )
 
 
@@ -110,7 +115,9 @@ def optimal_log_normalizer(energy: Any, sampler: Any, data: Any) -> Any:
     zero = scalars.constant(0, data)
     covered = np.where(sampled, data, zero).sum(axis=-1)
     if scalars.zero_mask(np.asarray(covered)).any():
-        raise InvalidArgument("the sampler covers none of the data: L_D falls for ever as log Z grows, no log Z is optimal")
+        raise InvalidArgument(
+            "the sampler covers none of the data: L_D falls for ever as log Z grows, no log Z is optimal"
+        )
     mass = np.where(sampled, data + sampler, zero)
     logit = scalars.over(sampled, lambda e, q: -e - scalars.log(q), energy, sampler, otherwise=zero)
     return roots.decreasing_logistic_root(mass, logit, np.asarray(covered), sampled)
@@ -124,7 +131,5 @@ def generator_loss(energy: Any, sampler: Any, log_normalizer: Any) -> Any:
         return -_logit(energy, sampler, log_normalizer)
 
     zero = scalars.constant(0, sampler)
-    losses = scalars.over(
-        _sampled(sampler), negative_logit, energy, sampler, log_normalizer[..., None], otherwise=zero
-    )
+    losses = scalars.over(_sampled(sampler), negative_logit, energy, sampler, log_normalizer[..., None], otherwise=zero)
     return inner(sampler, losses)

@@ -39,7 +39,9 @@ def importance_weights(energy: Any, sampler: Any, log_normalizer: Any) -> np.nda
     return 2 * scalars.exp(-energy - log_normalizer[..., None] - _log_mixture(energy, sampler, log_normalizer))
 
 
-def _log_terms(energy: Any, sampler: Any, data: Any, log_normalizer: Any, log_mixture: Any) -> tuple[np.ndarray, np.ndarray]:
+def _log_terms(
+    energy: Any, sampler: Any, data: Any, log_normalizer: Any, log_mixture: Any
+) -> tuple[np.ndarray, np.ndarray]:
     """log(mu e^-E / mu~) = log(2 mu) - E - log(2 mu~), and where mu > 0."""
     if log_mixture is None:
         mixture = _log_mixture(energy, sampler, log_normalizer)

@@ -14,7 +14,6 @@ import numpy as np
 import scipy.optimize.elementwise
 from flint import arb, ctx
 
-
 from mdps import OutOfReach, scalars
 
 
@@ -34,17 +33,20 @@ def _float_root(mass: np.ndarray, logit: np.ndarray, target: np.ndarray, mask: n
     odds = np.log(target) - np.log(mass.sum(axis=-1) - target)
     low = np.where(mask, logit, np.inf).min(axis=-1) - odds
     high = np.where(mask, logit, -np.inf).max(axis=-1) - odds
-    widening = 4 * np.spacing(np.maximum(np.abs(low), np.abs(high)))  # the bracket is itself rounded
+    # Both ends may be the root, where rounding decides the signs of g; a nat beyond them it does not.
+    widening = 1 + 4 * np.spacing(np.maximum(np.abs(low), np.abs(high)))
     low, high = low - widening, high + widening
 
     def excess(z: np.ndarray, row: np.ndarray) -> np.ndarray:
         terms = rows_of_mass[row] * scalars.sigmoid(rows_of_logit[row] - z[..., None])
         return terms.sum(axis=-1) - targets[row]
 
-    rows_of_mass, rows_of_logit, targets = mass.reshape(-1, mass.shape[-1]), logit.reshape(-1, logit.shape[-1]), target.ravel()
-    found = scipy.optimize.elementwise.find_root(
-        excess, (low.ravel(), high.ravel()), args=(np.arange(targets.size),)
+    rows_of_mass, rows_of_logit, targets = (
+        mass.reshape(-1, mass.shape[-1]),
+        logit.reshape(-1, logit.shape[-1]),
+        target.ravel(),
     )
+    found = scipy.optimize.elementwise.find_root(excess, (low.ravel(), high.ravel()), args=(np.arange(targets.size),))
     return found.x.reshape(target.shape)[()]
 
 
@@ -69,34 +71,47 @@ def _scalar_root(mass: np.ndarray, logit: np.ndarray, target: Any) -> Any:
     if level in ("exact", "symbolic"):
         raise OutOfReach(
             "the optimal log normalizer is the root of an algebraic equation, not a rational number or its logarithm; "
-            "take balls or floats, or choose data for which a given one is optimal (`data_for_normalizer`)"
+            "take balls or floats, or choose data for which a given one is optimal: the equation is linear in them"
         )
     if level == "ball":
         return _ball_root(mass, logit, target)
     if level == "float":
         mass, logit = mass.astype(float), logit.astype(float)
         return _float_root(mass, logit, np.asarray(float(target)), np.ones(mass.shape, dtype=bool))
-    values = [np.array([_value(x) for x in array], dtype=object) for array in (mass, logit)]
-    return _newton_step(mass, logit, target, _scalar_root(*values, _value(target)))
+    mass_value, logit_value = (np.array([_value(x) for x in array], dtype=object) for array in (mass, logit))
+    return _newton_step(mass, logit, target, _scalar_root(mass_value, logit_value, _value(target)))
 
 
 def _ball_root(mass: np.ndarray, logit: np.ndarray, target: arb) -> arb:
-    z = arb(
-        float(
-            _float_root(
-                *(scalars.convert(array, "float") for array in (mass, logit)),
-                np.asarray(float(target.mid())),
-                np.ones(mass.shape, dtype=bool),
-            )
-        )
-    )
+    mass_float, logit_float = scalars.convert(mass, "float"), scalars.convert(logit, "float")
+    covered = np.ones(mass.shape, dtype=bool)
+    z = arb(float(_float_root(mass_float, logit_float, np.asarray(float(target.mid())), covered)))
     for _ in range(max(3, ctx.prec.bit_length())):  # Newton doubles the 50 or so correct bits of the float root
         z = arb(_newton_step(mass, logit, target, z).mid())
-    radius = arb(2) ** (-ctx.prec // 2) if not z.is_finite() else arb(abs(_newton_step(mass, logit, target, z) - z).upper()) * 2
+    radius = (
+        arb(2) ** (-ctx.prec // 2)
+        if not z.is_finite()
+        else arb(abs(_newton_step(mass, logit, target, z) - z).upper()) * 2
+    )
     radius = radius + arb(2) ** (8 - ctx.prec) * (1 + abs(z))
     for _ in range(ctx.prec):
         low, high = z - radius, z + radius
         if _excess(mass, logit, target, low) > 0 and _excess(mass, logit, target, high) < 0:
-            return arb(z, radius.upper())
+            return _bisected(mass, logit, target, low, high)
         radius = radius * 2
     raise OutOfReach(f"at {ctx.prec} bits the signs beside the optimal log normalizer are open; raise the precision")
+
+
+def _bisected(mass: np.ndarray, logit: np.ndarray, target: arb, low: arb, high: arb) -> arb:
+    """The ball between certified signs, thinner where Newton's steps went astray: between far logits g is flat."""
+    thin = arb(2) ** (10 - ctx.prec)
+    while not high - low < thin * (1 + abs(low)):
+        middle = arb(((low + high) / 2).mid())
+        excess = _excess(mass, logit, target, middle)
+        if excess > 0:
+            low = middle
+        elif excess < 0:
+            high = middle
+        else:  # the sign is open at this precision
+            break
+    return low.union(high)

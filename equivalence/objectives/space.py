@@ -40,7 +40,7 @@ def checked(**arguments: Any) -> tuple[np.ndarray, ...]:
     beside exact numbers.
     """
     found = {name: _own_level(name, value) for name, value in arguments.items()}
-    levels = set(found.values()) - {None, "carrier"}
+    levels = {own for own in found.values() if own is not None} - {"carrier"}
     for coarser in ("symbolic", "ball"):
         if coarser in levels:
             levels -= {"exact"}

@@ -16,7 +16,7 @@ LOG_ZERO = -sympy.oo
 _UNEVALUATED_ONE = sympy.exp(0, evaluate=False)  # what sympy leaves of exp(log a - log b) / (a / b)
 
 
-def from_rational(x: fmpq) -> sympy.Rational:
+def from_rational(x: fmpq) -> Any:
     """The sympy number of an fmpq."""
     return sympy.Rational(int(x.p), int(x.q))
 
@@ -66,19 +66,19 @@ def is_zero(x: Any) -> bool | None:
     return True if reduced == 0 else None
 
 
-def _log_over_factors(argument: sympy.Expr) -> sympy.Expr:
+def _log_over_factors(argument: Any) -> Any:
     """log of a positive rational function as a sum over its irreducible factors and primes; else as it is."""
     if not argument.is_rational_function(*argument.free_symbols):
         return sympy.log(argument)
     total = sympy.Integer(0)
     point = _point(argument)
     for part, sign in zip(sympy.fraction(sympy.together(argument)), (1, -1), strict=True):
-        constant, factors = sympy.factor_list(part)
+        constant, factors = sympy.factor_list(part)[:2]
         for factor, power in factors:
             if factor.xreplace(point) < 0:  # 1 - p rather than p - 1: probabilities are small at the point
                 factor, constant = -factor, constant * (-1) ** power
             total += sign * power * sympy.log(factor, evaluate=False)
-        constant = sympy.Rational(constant)
+        constant: Any = sympy.Rational(constant)
         if constant <= 0:
             return sympy.log(argument)
         for integer, direction in ((constant.p, sign), (constant.q, -sign)):
@@ -87,19 +87,19 @@ def _log_over_factors(argument: sympy.Expr) -> sympy.Expr:
     return total
 
 
-def _point(x: sympy.Expr) -> dict[sympy.Symbol, sympy.Rational]:
+def _point(x: Any) -> dict[Any, Any]:
     """Small positive values for the symbols of an expression, as probabilities are that sum to less than 1."""
     return {symbol: sympy.Rational(1, 7 + 2 * i) for i, symbol in enumerate(sorted(x.free_symbols, key=str))}
 
 
-def _differs_at_a_point(x: sympy.Expr) -> bool:
+def _differs_at_a_point(x: Any) -> bool:
     """Whether the value is clearly not 0 at a point of small probabilities, which no identity can be."""
     value = x.xreplace(_point(x)).evalf(POINT_DIGITS, maxn=200)
     return bool(value.is_number and abs(value) > sympy.Float(10) ** (-POINT_DIGITS // 2))
 
 
 @exp_of.register
-def _(x: sympy.Expr) -> sympy.Expr:
+def _(x: sympy.Expr) -> Any:
     return sympy.exp(x).xreplace({_UNEVALUATED_ONE: sympy.Integer(1)})
 
 

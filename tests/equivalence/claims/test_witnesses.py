@@ -15,7 +15,7 @@ WITNESSES = [
 ]
 
 
-@pytest.mark.parametrize(("claim", "key", "witness"), WITNESSES)
+@pytest.mark.parametrize("claim, key, witness", WITNESSES)
 def test_witness_violates_one_assumption_and_refutes(claim, key, witness):
     values = witness()
     violated = [needed.name for needed in claim.assumes if not needed(values)]

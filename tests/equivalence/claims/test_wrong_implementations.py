@@ -45,7 +45,9 @@ def forgets_final_value(mdp: MDP, reward: Any, *, temperature: Any = 1) -> SoftS
 def normalizes_weights_of_returns(mdp: MDP, reward: Any, *, temperature: Any = 1) -> SoftSolution:
     """Mistake: the policy is proportional to exp(Q) + 1, not to exp(Q)."""
     solution = soft_solution(mdp, reward, temperature=temperature)
-    weight = np.where(mdp.available, scalars.exp(np.where(mdp.available, solution.q, 0 * mdp.transition.flat[0])) + 1, 0)
+    weight = np.where(
+        mdp.available, scalars.exp(np.where(mdp.available, solution.q, 0 * mdp.transition.flat[0])) + 1, 0
+    )
     total = weight.sum(axis=-1, keepdims=True)
     policy = weight / np.where(total == 0, 1, total)
     return SoftSolution(solution.q, solution.v, policy)

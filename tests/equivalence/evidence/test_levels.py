@@ -58,7 +58,8 @@ def test_floats_notice_some_hundred_units_of_roundoff(factor):
     claim = REGISTRY["discriminator_eq_density_ratio"]
     verdict = check(claim, COIN, "float", discriminator=slightly_wrong)
     assert verdict.outcome == DIFFERS
-    assert verdict.margin is not None and verdict.margin > 1
+    assert verdict.margin is not None
+    assert verdict.margin > 1
 
 
 def test_floats_that_are_not_finite_differ():
@@ -74,7 +75,8 @@ def test_balls_do_not_prove_and_leave_an_inequality_at_equality_enclosed():
     tight = claim_that(lambda energy: at_most(scalars.exp(energy), scalars.exp(energy)))
     verdict = check(tight, COIN, "ball")
     assert verdict.outcome == ENCLOSED
-    assert verdict.radius is not None and 0 <= verdict.radius < 2.0**-64
+    assert verdict.radius is not None
+    assert 0 <= verdict.radius < 2.0**-64
 
 
 def test_a_false_inequality_is_refuted_by_balls_and_exactly():
