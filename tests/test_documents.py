@@ -6,11 +6,15 @@ is compared, the others as they are. Each command of a ```bash block must exist,
 """
 
 import doctest
+import functools
+import itertools
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,8 +36,12 @@ class Block(NamedTuple):
 def blocks(document: Path, *languages: str) -> list[Block]:
     """The fenced blocks of the document in these languages."""
     text = document.read_text(encoding="utf-8")
-    fences = re.finditer(r"^```(\w+)[^\n]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [Block(f[2], text.count("\n", 0, f.start(2)) + 1) for f in fences if f[1] in languages]
+    fences = re.finditer(r"^( *)```(\w+)[^\n]*\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
+    return [
+        Block(textwrap.dedent(fence[3]), text.count("\n", 0, fence.start(3)) + 1)
+        for fence in fences
+        if fence[2] in languages
+    ]
 
 
 def run_plain(block: Block, document: Path, namespace: dict) -> None:
@@ -42,9 +50,7 @@ def run_plain(block: Block, document: Path, namespace: dict) -> None:
 
 
 def run_doctest(block: Block, document: Path, namespace: dict, flags: int) -> None:
-    test = doctest.DocTestParser().get_doctest(
-        block.text, namespace, document.name, str(document), block.line - 1
-    )
+    test = doctest.DocTestParser().get_doctest(block.text, namespace, document.name, str(document), block.line - 1)
     report: list[str] = []
     runner = doctest.DocTestRunner(optionflags=flags)
     runner.run(test, out=report.append, clear_globs=False)
@@ -57,36 +63,43 @@ def run_doctest(block: Block, document: Path, namespace: dict, flags: int) -> No
 def test_python_runs(document, pytestconfig):
     flags = sum(doctest.OPTIONFLAGS_BY_NAME[name] for name in pytestconfig.getini("doctest_optionflags"))
     namespace = {"__name__": document.stem}
-    for block in blocks(document, "python", "pycon"):
+    for block in blocks(document, "python", "py", "pycon"):
         if re.search(r"^\s*>>> ", block.text, re.MULTILINE):
             run_doctest(block, document, namespace, flags)
         else:
             run_plain(block, document, namespace)
 
 
-def commands(block: Block) -> list[list[str]]:
-    """The simple commands of a shell block, as words."""
-    text = block.text.replace("\\\n", " ")
-    words = (
-        shlex.split(part, comments=True) for line in text.splitlines() for part in re.split(r"&&|\|", line)
-    )
-    return [w for w in words if w]
+def commands(block: Block) -> Iterator[list[str]]:
+    """The simple commands of a shell block, as words; of the lines with a prompt `$`, if there are any."""
+    lines = block.text.replace("\\\n", " ").splitlines()
+    prompted = [line[2:] for line in lines if line.startswith("$ ")]
+    for line in prompted or lines:
+        words = shlex.shlex(line, posix=True, punctuation_chars=True)
+        words.whitespace_split = True
+        for between, simple in itertools.groupby(words, {"&&", "||", "|", ";"}.__contains__):
+            command = list(itertools.dropwhile(re.compile(r"\w+=").match, simple))
+            if command and not between:
+                yield command
 
 
+@functools.cache
 def help_of(*words: str) -> str:
-    """What `equivalence WORDS --help` prints; it must succeed."""
-    code = (
-        f"import sys; sys.argv = {['equivalence', *words, '--help']}; import equivalence.cli as c; c.main()"
-    )
+    """What `equivalence WORDS --help` prints; it must succeed.
+
+    Of the environment nothing is passed on that could color or wrap the text.
+    """
+    code = "import sys; sys.argv[0] = 'equivalence'; from equivalence.cli import main; main()"
+    command = [sys.executable, "-c", code, *words, "--help"]
     wide = {"COLUMNS": "200", "TERM": "dumb"}
-    done = subprocess.run([sys.executable, "-c", code], env=wide, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, env=wide, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @documents
 def test_commands_exist(document):
-    for block in blocks(document, "bash", "sh", "console"):
+    for block in blocks(document, "bash", "sh", "shell", "console"):
         for program, *arguments in commands(block):
             where = f"{document.name}:{block.line}: {program} {' '.join(arguments)}"
             if program != "equivalence":
