@@ -26,24 +26,22 @@ Operands.  int, Fraction, fmpz, fmpq, numpy integers are rationals; floats and b
 
 Cost.  An operation is linear in its terms; a sum of N logs, added one by one, copies O(N^2) entries, which is
 cheap up to some thousands. The coprime base is divide and conquer with product trees: close to linear in the
-bits. An identity over a thousand trajectories (some thousand terms) is decided in well under a second.
-
-Source: D. J. Bernstein, 'Factoring into coprimes in essentially linear time', J. Algorithms 54 (2005), for
-the idea of merging coprime bases. The descent of two trees, with coefficients carried along, is our own.
+bits (`coprime`). An identity over a thousand trajectories (some thousand terms) is decided in well under a second.
 """
 
 import math
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from numbers import Rational
-from typing import Any, ClassVar, NamedTuple, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import flint
 from flint import fmpq, fmpz
 
 from mdps.errors import OutOfReach
 from mdps.scalars.balls import precision
-from mdps.scalars.elementary import exp_of, log_of
+from mdps.scalars.coprime import coprime_powers, product
+from mdps.scalars.elementary import exp_of, log_of, sigmoid_of, softplus_of
+from mdps.scalars.rationals import rational
 
 _FIRST_BITS = 128
 _LARGEST_POWER_BITS = 2**24
@@ -109,7 +107,7 @@ class LogRational:
         return NotImplemented if y is None else y + (-self)
 
     def __mul__(self, other: Any) -> "LogRational":
-        factor = _rational(other)
+        factor = rational(other)
         if factor is None:
             return self._times(other) if isinstance(other, LogRational) else NotImplemented
         if self is _LOG_ZERO:
@@ -224,9 +222,7 @@ class LogRational:
             return _ZERO
         terms: Iterable[tuple[Any, fmpq]] = self.terms.items()
         if self.constant:
-            raise OutOfReach(
-                f"exp({self!r}) is irrational: the rational part {_short(self.constant)} is not 0"
-            )
+            raise OutOfReach(f"exp({self!r}) is irrational: the rational part {_short(self.constant)} is not 0")
         if not _is_short_power(terms):
             terms = coprime_powers(self.terms)
         above, below, bits = [], [], 0
@@ -240,7 +236,7 @@ class LogRational:
             if bits > _LARGEST_POWER_BITS:
                 raise OutOfReach(f"exp({self!r}) has more than {_LARGEST_POWER_BITS} bits; keep the log")
             (above if coefficient > 0 else below).append(root**power)
-        return fmpq(_product(above), _product(below))
+        return fmpq(product(above), product(below))
 
     def log(self: Any) -> "LogRational":
         """log x of a rational x >= 0, written `LogRational.log(x)` for an int, Fraction or fmpq.
@@ -319,19 +315,8 @@ def _new(constant: fmpq, terms: Mapping[int, fmpq]) -> LogRational:
 _LOG_ZERO = LogRational.LOG_ZERO = object.__new__(LogRational)
 
 
-def _rational(x: Any) -> fmpq | None:
-    """x as an fmpq where it is a rational number of an exact type, else None."""
-    if isinstance(x, fmpq):
-        return x
-    if isinstance(x, (int, fmpz)):
-        return fmpq(x)
-    if isinstance(x, (Fraction, Rational)):
-        return fmpq(int(x.numerator), int(x.denominator))
-    return None
-
-
 def _exact(x: Any) -> fmpq:
-    if (number := _rational(x)) is None:
+    if (number := rational(x)) is None:
         raise TypeError(f"expected an int, Fraction or fmpq, not {x!r} of type {type(x).__name__}")
     return number
 
@@ -339,7 +324,7 @@ def _exact(x: Any) -> fmpq:
 def _number(x: Any) -> LogRational | None:
     if isinstance(x, LogRational):
         return x
-    number = _rational(x)
+    number = rational(x)
     return None if number is None else _new(number, {})
 
 
@@ -412,125 +397,34 @@ def _short(x: Any) -> str:
     return above if x.q == 1 else f"{above}/{below}"
 
 
-# Coprime bases
-
-
-class _Node(NamedTuple):
-    """A node of a product tree over a list of integers; `position` is a leaf's place in the list, else -1."""
-
-    product: fmpz
-    position: int
-    children: tuple["_Node", ...]
-
-
-def coprime_powers(terms: Mapping[int, fmpq]) -> list[tuple[fmpz, fmpq]]:
-    """Pairwise coprime integers b > 1 with exponents e /= 0 such that sum_i c_i log n_i = sum_j e_j log b_j.
-
-    The terms are gathered by coefficient first: c log m - c log n = c log (m/n), in lowest terms, which alone
-    undoes most identities.
-    """
-    return _refined(_gathered((fmpz(n), coefficient) for n, coefficient in terms.items()))
-
-
-def _removed(n: fmpz, b: fmpz) -> tuple[int, fmpz]:
-    """The largest k such that b^k divides n, and n / b^k; by squaring, so that log k divisions do."""
-    quotient, remainder = divmod(n, b)
-    if remainder != 0:
-        return 0, n
-    k, rest = _removed(quotient, b * b)
-    quotient, remainder = divmod(rest, b)
-    return (2 * k + 1, rest) if remainder != 0 else (2 * k + 2, quotient)
-
-
-def _gathered(powers: Iterable[tuple[fmpz, fmpq]]) -> list[tuple[fmpz, fmpq]]:
-    """The same sum with one pair of coprime integers for each absolute value of a coefficient."""
-    groups: dict[fmpq, tuple[list[fmpz], list[fmpz]]] = {}
-    for n, coefficient in powers:
-        groups.setdefault(abs(coefficient), ([], []))[coefficient < 0].append(n)
-    gathered = []
-    for size, (above, below) in groups.items():
-        m, n = _product(above), _product(below)
-        common = m.gcd(n)
-        gathered += [(m // common, size)] if m != common else []
-        gathered += [(n // common, -size)] if n != common else []
-    return gathered
-
-
-def _refined(powers: list[tuple[fmpz, fmpq]]) -> list[tuple[fmpz, fmpq]]:
-    """The same sum over pairwise coprime integers, exponents 0 left out."""
-    if len(powers) < 2:
-        return powers
-    middle = len(powers) // 2
-    return _merged(_refined(powers[:middle]), _refined(powers[middle:]))
-
-
-def _merged(left: list[tuple[fmpz, fmpq]], right: list[tuple[fmpz, fmpq]]) -> list[tuple[fmpz, fmpq]]:
-    """The sum of two sums, each over pairwise coprime integers, over pairwise coprime integers.
-
-    A prime divides at most one integer of each list, so pairs with a common factor are few. The two product
-    trees are descended together where their products have a common factor, and nowhere else. The primes of
-    `shared` are those that the two subtrees share.
-    """
-    if not left or not right:
-        return left + right
-    ms, ns = [m for m, _ in left], [n for n, _ in right]
-    merged: list[tuple[fmpz, fmpq]] = []
-
-    def descend(a: _Node, b: _Node, shared: fmpz, swapped: bool) -> None:
-        if a.children:
-            for child in a.children:
-                common = child.product.gcd(shared)
-                if common != 1:
-                    descend(b, child, common, not swapped)
-        elif b.children:
-            descend(b, a, shared, not swapped)
-        else:
-            i, j = (b.position, a.position) if swapped else (a.position, b.position)
-            ms[i], ns[j], common_powers = _split(ms[i], ns[j])
-            for g, e, f in common_powers:
-                if total := e * left[i][1] + f * right[j][1]:
-                    merged.append((g, total))
-
-    a, b = _tree(ms), _tree(ns)
-    shared = a.product.gcd(b.product)
-    if shared != 1:
-        descend(a, b, shared, False)
-    for rests, powers in ((ms, left), (ns, right)):
-        merged += [(rest, e) for rest, (_, e) in zip(rests, powers, strict=True) if rest != 1]
-    return merged
-
-
-def _split(m: fmpz, n: fmpz) -> tuple[fmpz, fmpz, list[tuple[fmpz, int, int]]]:
-    """Pairwise coprime m', n', g_1, g_2, ... with m = m' prod_k g_k^e_k, n = n' prod_k g_k^f_k, all e, f > 0.
-
-    A chain in which only neighbors can have common factors: (x, y) becomes (x/g^i, g, y/g^j), g = gcd(x, y).
-    """
-    chain = [(m, 1, 0), (n, 0, 1)]
-    at = 0
-    while at + 1 < len(chain):
-        (x, e, f), (y, u, v) = chain[at : at + 2]
-        g = x.gcd(y)
-        if g == 1:
-            at += 1
-            continue
-        i, x = _removed(x, g)
-        j, y = _removed(y, g)
-        chain[at : at + 2] = [(x, e, f), (g, i * e + j * u, i * f + j * v), (y, u, v)]
-    common = [(g, e, f) for g, e, f in chain[1:-1] if g != 1]
-    return chain[0][0], chain[-1][0], common
-
-
-def _tree(integers: list[fmpz]) -> _Node:
-    level = [_Node(n, i, ()) for i, n in enumerate(integers)]
-    while len(level) > 1:
-        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
-        level = [_Node(p[0].product * p[1].product, -1, tuple(p)) if len(p) == 2 else p[0] for p in pairs]
-    return level[0]
-
-
-def _product(integers: list[fmpz]) -> fmpz:
-    return _tree(integers).product if integers else fmpz(1)
-
-
 exp_of.register(LogRational, LogRational.exp)
 log_of.register(LogRational, LogRational.log)
+
+# What the functions of `elementary` give for rationals: logs leave them, and exp comes back from 0 alone.
+
+
+@exp_of.register
+def _(x: fmpq) -> fmpq:
+    if x == 0:
+        return fmpq(1)
+    raise OutOfReach(f"exp({x}) is irrational; write a reward as the logarithm of a rational weight")
+
+
+@log_of.register
+def _(x: fmpq) -> LogRational:
+    return LogRational.log(x)
+
+
+@softplus_of.register
+def _(x: fmpq) -> LogRational:
+    return LogRational.log(1 + exp_of(x))
+
+
+@sigmoid_of.register
+def _(x: fmpq) -> fmpq:
+    return exp_of(x) / (1 + exp_of(x))
+
+
+for _kind in (int, Fraction):
+    exp_of.register(_kind, lambda x: exp_of(rational(x)))
+    log_of.register(_kind, lambda x: log_of(rational(x)))

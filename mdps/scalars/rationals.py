@@ -2,7 +2,7 @@
 
 Whatever is a rational number outside (int, Fraction, numpy integers, sympy.Rational) becomes an fmpq at the door,
 because `fmpq(1, 3) == Fraction(1, 3)` is silently False. A float is dyadic, so it is a rational number too, but it is
-never taken for one by itself: 0.1 is not 1/10. The logarithm of a rational is a `LogRational`.
+never taken for one by itself: 0.1 is not 1/10. The logarithm of a rational is a `LogRational` (module `logs`).
 """
 
 from fractions import Fraction
@@ -11,10 +11,6 @@ from typing import Any
 
 import numpy as np
 from flint import fmpq, fmpz
-
-from mdps.errors import OutOfReach
-from mdps.scalars.elementary import exp_of, log_of, sigmoid_of, softplus_of
-from mdps.scalars.logs import LogRational
 
 
 def rational(x: Any) -> fmpq | None:
@@ -40,30 +36,3 @@ def dyadic(x: float) -> fmpq:
 def fraction(x: fmpq) -> Fraction:
     """An fmpq as a Fraction of the standard library."""
     return Fraction(int(x.p), int(x.q))
-
-
-@exp_of.register
-def _(x: fmpq) -> fmpq:
-    if x == 0:
-        return fmpq(1)
-    raise OutOfReach(f"exp({x}) is irrational; write a reward as the logarithm of a rational weight")
-
-
-@log_of.register
-def _(x: fmpq) -> LogRational:
-    return LogRational.log(x)
-
-
-@softplus_of.register
-def _(x: fmpq) -> LogRational:
-    return LogRational.log(1 + exp_of(x))
-
-
-@sigmoid_of.register
-def _(x: fmpq) -> fmpq:
-    return exp_of(x) / (1 + exp_of(x))
-
-
-for _exact in (int, Fraction):
-    exp_of.register(_exact, lambda x: exp_of(rational(x)))
-    log_of.register(_exact, lambda x: log_of(rational(x)))
