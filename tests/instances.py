@@ -1,0 +1,111 @@
+"""More than a thousand small random models, of every kind that the main job names, each with rewards and laws.
+
+`KINDS` are the 16 kinds: deterministic or stochastic, one start or several, with or without terminal states, with or
+without unavailable actions. Each kind has every discount, temperature and horizon below, three models each: 1,296 in
+all. They are always the same ones; the tests that Hypothesis drives see others each time.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mdps import MDP
+from mdps.random_models import Game, random_game, random_model, random_reward
+from mdps.scalars.levels import exact_fraction
+from mdps.scalars.rationals import fraction
+
+AXES = ("s", "sa", "sas")
+
+DISCOUNTS = (1, Fraction(1, 2), Fraction(9, 10))
+TEMPERATURES = (1, Fraction(1, 10), 10)
+HORIZONS = (1, 2, 3)
+DRAWS = 3
+
+STRUCTURE = ("deterministic", "single_start", "terminal", "unavailable")
+KINDS = {
+    "-".join(name for name, has in zip(STRUCTURE, flags, strict=True) if has) or "plain": flags
+    for flags in itertools.product((False, True), repeat=len(STRUCTURE))
+}
+# Shapes (S, A) with few trajectories even where every row reaches every state.
+SHAPES = {1: ((1, 1), (2, 3), (3, 2), (3, 3)), 2: ((2, 2), (2, 3), (3, 2)), 3: ((2, 2), (1, 3), (3, 1))}
+SHAPES_OF_DETERMINISTIC = ((1, 2), (2, 2), (3, 2), (2, 3), (3, 3))
+
+
+class Drawn(NamedTuple):
+    """An exact model, a temperature, and the generator for whatever else is to be drawn."""
+
+    mdp: MDP
+    temperature: Any
+    rng: np.random.Generator
+
+
+def models_of(kind: str) -> Iterator[Drawn]:
+    """The 81 models of a kind."""
+    deterministic, single_start, terminal, unavailable = KINDS[kind]
+    cells = itertools.product(DISCOUNTS, TEMPERATURES, HORIZONS, range(DRAWS))
+    for number, (discount, temperature, horizon, draw) in enumerate(cells):
+        rng = np.random.default_rng([*KINDS[kind], number])
+        shapes = SHAPES_OF_DETERMINISTIC if deterministic else SHAPES[horizon]
+        n_states, n_actions = shapes[rng.integers(len(shapes))]
+        mdp = random_model(
+            rng,
+            max(n_states, 2) if terminal else n_states,
+            max(n_actions, 2) if unavailable else n_actions,
+            horizon,
+            deterministic=deterministic,
+            single_start=single_start,
+            terminal=terminal,
+            terminal_start=terminal and draw == 1,
+            unavailable=unavailable,
+            discount=discount,
+            final_value=draw > 0,
+        )
+        yield Drawn(mdp, temperature, rng)
+
+
+class InReach(NamedTuple):
+    """A model whose final values, and a reward, are such that exact arithmetic can express exp(gamma^t R / alpha)."""
+
+    mdp: MDP
+    reward: np.ndarray
+    temperature: Any
+    rng: np.random.Generator
+
+
+def in_reach(kind: str) -> Iterator[InReach]:
+    """The models of a kind, rewards and final values multiplied until gamma^t P r / alpha is a whole number of logs.
+
+    Left out are those that need powers with thousands of digits.
+    """
+    for number, (mdp, temperature, rng) in enumerate(models_of(kind)):
+        gamma = fraction(exact_fraction(mdp.discount))
+        factor = Fraction(temperature).numerator * gamma.denominator**mdp.horizon
+        if mdp.horizon == 1:
+            factor *= math.lcm(*(int(p.q) for p in mdp.transition.ravel()))
+        elif factor > 100:
+            continue
+        reward = random_reward(rng, shape_of(mdp, AXES[number % 3]))
+        yield InReach(replace(mdp, final_value=factor * mdp.final_value), factor * reward, temperature, rng)
+
+
+def soft_solution_in_reach(mdp: MDP) -> bool:
+    """Whether exact arithmetic can express soft control of `in_reach`: no power of a sum of weights but whole ones."""
+    deterministic = bool((mdp.kernel.support.sum(axis=-1) <= 1).all())
+    return mdp.horizon == 1 or (deterministic and mdp.discount == 1)
+
+
+def shape_of(mdp: MDP, axes: str) -> tuple[int, ...]:
+    """The shape of a reward over 's', 'sa' or 'sas'."""
+    return (mdp.n_states, mdp.n_actions, mdp.n_states)[: len(axes)]
+
+
+def drawn_games(number: int, *, extreme: bool = False) -> Iterator[Game]:
+    """Games on one to six outcomes; in every second one sampler and data leave outcomes out."""
+    for i in range(number):
+        rng = np.random.default_rng([number, extreme, i])
+        yield random_game(rng, 1 + i % 6, full_support=i % 4 < 2, extreme=extreme)
