@@ -41,7 +41,7 @@ class Finding(NamedTuple):
 def enclose(claim: Claim, instance: Instance, bits: int, **holes: Any) -> tuple[Any, Enclosure]:
     """Both sides of the conclusion at a precision."""
     with precision(bits):
-        conclusion = claim(instance.at("ball"), **holes)
+        conclusion = claim(instance.at("ball", claim.arguments), **holes)
         return conclusion, Enclosure(*flat_sides(conclusion))
 
 

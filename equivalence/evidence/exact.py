@@ -14,7 +14,7 @@ from equivalence.evidence.verdict import PROVED_HERE, REFUTED
 
 def check_exactly(claim: Claim, instance: Instance, **holes: Any) -> Finding:
     """Proved here or refuted; `OutOfReach` where a number on the way is neither rational nor a sum of logs."""
-    conclusion = claim(instance.at("exact"), **holes)
+    conclusion = claim(instance.at("exact", claim.arguments), **holes)
     lhs, rhs, shape = flat_sides(conclusion)
     for index, (x, y) in enumerate(zip(lhs, rhs, strict=True)):
         wrong = x > y if isinstance(conclusion, AtMost) else x != y

@@ -24,7 +24,7 @@ def check_in_floats(claim: Claim, instance: Instance, **holes: Any) -> Finding:
     """Consistent or differs, with the margin."""
     conclusion, truth = enclose(claim, instance, 2 * FIRST_PRECISION, **holes)
     with np.errstate(all="ignore"):
-        lhs, rhs, shape = flat_sides(claim(instance.at("float"), **holes))
+        lhs, rhs, shape = flat_sides(claim(instance.at("float", claim.arguments), **holes))
     bound = np.add(*derived_bounds(claim, instance, **holes))
     if isinstance(conclusion, AtMost):
         distance = np.maximum(
@@ -45,20 +45,14 @@ def check_in_floats(claim: Claim, instance: Instance, **holes: Any) -> Finding:
 def derived_bounds(claim: Claim, instance: Instance, **holes: Any) -> tuple[np.ndarray, np.ndarray]:
     """What floats may be off by in each entry of both sides, flat; the rounding of the inputs is included."""
     tape = Tape()
-    recorded = instance_on_tape(tape, instance)
+    recorded = instance.mapped(
+        claim.arguments,
+        lambda array: tape.leaves(array)[()],
+        lambda mdp: mdp.with_numbers(lambda array: tape.leaves(array), "carrier"),
+    )
     lhs, rhs, _ = flat_sides(claim(recorded, **holes))
     both = tape.bound(np.concatenate([lhs, rhs]))
     return both[: len(lhs)], both[len(lhs) :]
-
-
-def instance_on_tape(tape: Tape, instance: Instance) -> dict[str, Any]:
-    """The float values of an instance as leaves of a tape."""
-
-    def leaves(array: np.ndarray) -> Any:
-        return tape.leaves(array)[()]
-
-    floats = Instance(instance.at("float"), instance.text)
-    return floats.mapped(leaves, lambda mdp: mdp.with_numbers(lambda numbers: tape.leaves(numbers), "carrier"))
 
 
 def _distances(floats: np.ndarray, balls: np.ndarray, *, signed: bool = False, flip: bool = False) -> np.ndarray:

@@ -1,6 +1,6 @@
 """An instance: the exact objects that a claim is about, by the names of its parameters."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,8 +24,10 @@ class Instance:
     changes: tuple[str, ...] = ()
     requires: tuple[Assumption, ...] = field(default=())
 
-    def mapped(self, on_numbers: Callable[[np.ndarray], Any], on_model: Callable[[MDP], MDP]) -> dict[str, Any]:
-        """The values with functions applied to its arrays of numbers and to its models; anything else stays."""
+    def mapped(
+        self, names: Iterable[str], on_numbers: Callable[[np.ndarray], Any], on_model: Callable[[MDP], MDP]
+    ) -> dict[str, Any]:
+        """The values of these names, with functions applied to arrays of numbers and to models; anything else stays."""
 
         def convert(value: Any) -> Any:
             if isinstance(value, MDP):
@@ -33,11 +35,11 @@ class Instance:
             array = np.asarray(value)
             return on_numbers(array) if array.dtype.kind in "iufO" else value
 
-        return {name: convert(value) for name, value in self.values.items()}
+        return {name: convert(self.values[name]) for name in names}
 
-    def at(self, level: str) -> dict[str, Any]:
-        """The values in the arithmetic of a level."""
-        return self.mapped(lambda array: scalars.convert(array, level)[()], lambda mdp: mdp.to(level))
+    def at(self, level: str, names: Iterable[str]) -> dict[str, Any]:
+        """The values of these names in the arithmetic of a level."""
+        return self.mapped(names, lambda array: scalars.convert(array, level)[()], lambda mdp: mdp.to(level))
 
     def meeting(self, claim: Claim) -> "Instance":
         """The instance with what the claim assumes established, where that can be done by changing parts of it."""

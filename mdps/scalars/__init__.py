@@ -15,7 +15,16 @@ from mdps.scalars.elementary import (
     sigmoid,
     softplus,
 )
-from mdps.scalars.levels import LEVELS, constant, convert, level_of, log_zero, negative_mask, zero_mask
+from mdps.scalars.levels import (
+    LEVELS,
+    constant,
+    convert,
+    finite_mask,
+    level_of,
+    log_zero,
+    negative_mask,
+    zero_mask,
+)
 from mdps.scalars.logs import LogRational
 
 __all__ = [
@@ -24,6 +33,7 @@ __all__ = [
     "constant",
     "convert",
     "exp",
+    "finite_mask",
     "largest",
     "level_of",
     "log",

@@ -130,4 +130,9 @@ def _tree(integers: list[fmpz]) -> _Node:
 
 def product(integers: list[fmpz]) -> fmpz:
     """The product of integers, by halves, so that the factors are of like size."""
-    return _tree(integers).product if integers else fmpz(1)
+    if len(integers) > 8:
+        return _tree(integers).product
+    total = fmpz(1)
+    for n in integers:
+        total = total * n
+    return total

@@ -153,10 +153,10 @@ def sigmoid(x: Any) -> Any:
 
 def over(mask: Any, function: Callable[..., Any], *arrays: Any, otherwise: Any) -> np.ndarray:
     """`function(*arrays)` where the mask holds and `otherwise` elsewhere; never evaluated elsewhere."""
-    mask, *arrays = np.broadcast_arrays(mask, *arrays)
+    mask, *broadcast = np.broadcast_arrays(mask, *arrays)
     if mask.all():
-        return function(*arrays)
-    values = function(*(array[mask] for array in arrays))
+        return function(*broadcast)
+    values = function(*(array[mask] for array in broadcast))
     result = np.empty(mask.shape, dtype=values.dtype)
     result[mask] = values
     result[~mask] = np.broadcast_to(otherwise, mask.shape)[~mask]
@@ -174,17 +174,12 @@ def logsumexp(x: Any, axis: int | tuple[int, ...] = -1, *, where: Any = True, ot
     """
     x = np.asarray(x)
     axes = (axis,) if isinstance(axis, int) else axis
+    if x.dtype != object:
+        return _logsumexp_of_floats(x, axes, where, otherwise)
     where = np.broadcast_to(where, x.shape)
     some = where.any(axis=axes)
-    if x.dtype != object:
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            masked = np.where(where, x, -np.inf)
-            shift = np.max(masked, axis=axes, keepdims=True)
-            shift = np.where(np.isfinite(shift), shift, 0.0)
-            total = np.log(np.exp(masked - shift).sum(axis=axes)) + np.squeeze(shift, axis=axes)
-        return total if some.all() else np.where(some, total, otherwise)
-    rows = np.moveaxis(x, axes, range(-len(axes), 0)).reshape(some.shape + (-1,))
-    taking_part = np.moveaxis(where, axes, range(-len(axes), 0)).reshape(some.shape + (-1,))
+    rows = np.moveaxis(x, axes, range(-len(axes), 0)).reshape((*some.shape, -1))
+    taking_part = np.moveaxis(where, axes, range(-len(axes), 0)).reshape((*some.shape, -1))
     result = np.empty(some.shape, dtype=object)
     for index in np.ndindex(some.shape):
         terms = rows[index][taking_part[index]]
@@ -199,6 +194,19 @@ def _logsumexp_of(terms: np.ndarray) -> Any:
     return log_of(sum(exp_of(x - shift) for x in terms)) + shift
 
 
+def _logsumexp_of_floats(x: np.ndarray, axes: tuple[int, ...], where: Any, otherwise: Any) -> Any:
+    everywhere = where is True or bool(np.all(where))
+    if not everywhere:
+        x = np.where(where, x, -np.inf)
+    shift = x.max(axis=axes, keepdims=True)
+    shift = np.where(np.isfinite(shift), shift, 0.0)
+    weight = np.subtract(x, shift)
+    with np.errstate(divide="ignore"):
+        total = np.log(np.exp(weight, out=weight).sum(axis=axes)) + np.squeeze(shift, axis=axes)
+    some = everywhere or np.broadcast_to(where, x.shape).any(axis=axes)
+    return total if np.all(some) else np.where(some, total, otherwise)
+
+
 def log_normalized(
     x: np.ndarray, *, where: Any = True, otherwise: Any = None, overwrite: bool = False
 ) -> tuple[Any, np.ndarray]:
@@ -209,28 +217,22 @@ def log_normalized(
     """
     if x.dtype == object:
         log_total = np.asarray(logsumexp(x, where=where, otherwise=otherwise), dtype=object)
-        zero = 0 * exp_of(x.flat[0] - x.flat[0]) if x.size else 0
+        present = x[np.broadcast_to(where, x.shape)]  # the others may be numbers of another type
+        zero = 0 * exp_of(present[0] - present[0]) if present.size else 0
         return log_total, over(where, lambda a, b: exp(a - b), x, log_total[..., None], otherwise=zero)
     everywhere = where is True or bool(np.all(where))
-    weight = x if overwrite else np.copy(x)
     if not everywhere:
-        np.copyto(weight, -np.inf, where=~np.asarray(where))
-    shift = weight.max(axis=-1, keepdims=True)
-    if not everywhere:
-        shift[shift == -np.inf] = 0.0
-    np.subtract(weight, shift, out=weight)
-    np.exp(weight, out=weight)
-    total = weight.sum(axis=-1, keepdims=True)
-    if everywhere:
-        np.divide(weight, total, out=weight)
-        np.log(total, out=total)
-        total += shift
-        return total[..., 0], weight
-    some = total > 0
-    np.divide(weight, total, out=weight, where=some)
-    np.log(total, out=total, where=some)
-    total += shift
-    return np.where(some[..., 0], total[..., 0], otherwise), weight
+        x, overwrite = x if overwrite else np.copy(x), True
+        np.copyto(x, -np.inf, where=np.logical_not(where))
+    shift = x.max(axis=-1, keepdims=True)
+    none = np.False_ if everywhere else shift == -np.inf  # the slices in which nothing takes part
+    np.copyto(shift, 0.0, where=none)
+    weight = np.subtract(x, shift, out=x if overwrite else None)
+    total = np.exp(weight, out=weight).sum(axis=-1, keepdims=True)
+    np.copyto(total, 1.0, where=none)
+    probabilities = np.divide(weight, total, out=weight)
+    log_total = np.add(np.log(total, out=total), shift, out=total)[..., 0]
+    return np.where(none[..., 0], otherwise, log_total) if none.any() else log_total, probabilities
 
 
 def largest(x: Any, *, where: Any = True, otherwise: Any = None) -> Any:

@@ -188,7 +188,9 @@ def zero_mask(array: np.ndarray) -> np.ndarray:
     def is_zero(x: Any) -> bool:
         if isinstance(x, arb):
             if x.contains(0) and not x == 0:
-                raise OutOfReach(f"the ball {x} contains 0 and other numbers: whether it is 0 is open; raise the precision")
+                raise OutOfReach(
+                    f"the ball {x} contains 0 and other numbers: whether it is 0 is open; raise the precision"
+                )
             return bool(x == 0)
         if _is_symbolic(x):
             return x.is_zero is True

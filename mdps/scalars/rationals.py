@@ -15,8 +15,13 @@ from flint import fmpq, fmpz
 
 def rational(x: Any) -> fmpq | None:
     """x as an fmpq where it is a rational number of an exact type, else None."""
-    if isinstance(x, fmpq):
+    kind = type(x)
+    if kind is fmpq:
         return x
+    if kind is int:
+        return fmpq(x)
+    if kind is float:
+        return None
     if isinstance(x, (bool, np.bool_)):
         return None
     if isinstance(x, (int, np.integer, fmpz)):
