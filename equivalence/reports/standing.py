@@ -1,12 +1,12 @@
 """What the verdicts on a claim amount to, and one sentence for all claims.
 
-A claim is looked at on several instances, and on each at several levels.
+A claim is asked on several instances, and on each at several levels.
 
     on an instance   the strongest word that a level said
-    of a claim       the weakest of those over the instances that meet its assumptions; a failure outweighs everything
+    of a claim       the weakest of those over the instances that meet its assumptions
 
-So a claim is `proved here` if it was proved on every instance that meets its assumptions, and it is established if
-its standing is `enclosed` or stronger. Floats alone establish nothing.
+Either way a failure outweighs everything. So a claim is `proved here` if it was proved on every instance that
+meets its assumptions, and it is established if it is `enclosed` or stronger: floats alone establish nothing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,6 @@ from equivalence.evidence.verdict import (
     DIFFERS,
     ENCLOSED,
     FAILS,
-    OPEN,
     OUT_OF_REACH,
     PROVED_FOR_ALL,
     PROVED_HERE,
@@ -27,25 +26,28 @@ from equivalence.evidence.verdict import (
     Verdict,
 )
 
-STRENGTH = (VACUOUS, OUT_OF_REACH, UNDECIDED, CONSISTENT, ENCLOSED, PROVED_HERE, PROVED_FOR_ALL)
+STRENGTH = (
+    VACUOUS,
+    OUT_OF_REACH,
+    UNDECIDED,
+    CONSISTENT,
+    ENCLOSED,
+    PROVED_HERE,
+    PROVED_FOR_ALL,
+    DIFFERS,
+    REFUTED,
+)
 ESTABLISHED = (PROVED_FOR_ALL, PROVED_HERE, ENCLOSED)
 
 
 class Standing(NamedTuple):
-    """One claim over all its instances and levels.
-
-    word       the verdict word that sums them up
-    weakest    the instances on which it is no stronger than that
-    instances  all its instances that meet the assumptions (where the claim is vacuous: all)
-    """
+    """One claim over all its instances and levels: the word that sums them up, and what is to be added."""
 
     claim: str
     catalogue: str
-    word: str
     known_false: bool
-    weakest: int
-    instances: int
-    assumptions: tuple[str, ...]
+    word: str
+    note: str
 
 
 def by_claim(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
@@ -56,81 +58,90 @@ def by_claim(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
     return groups
 
 
-def by_instance(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
-    """The verdicts on each instance, in the order in which they come."""
+def by_instance(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
+    """The verdicts of one claim on each instance; with one description for two, each has a level once."""
+    groups: dict[tuple[str, int], list[Verdict]] = {}
+    seen: dict[tuple[str, str], int] = {}
+    for verdict in verdicts:
+        at = verdict.instance, verdict.level
+        seen[at] = seen.get(at, 0) + 1
+        groups.setdefault((verdict.instance, seen[at]), []).append(verdict)
+    return list(groups.values())
+
+
+def idle_instances(verdicts: Sequence[Verdict]) -> dict[str, str]:
+    """The instances on which every claim was asked and is vacuous, and what fails; {} if those are all."""
+    claims = {verdict.claim for verdict in verdicts}
     groups: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         groups.setdefault(verdict.instance, []).append(verdict)
-    return groups
+    idle = {
+        name: failed(group)
+        for name, group in groups.items()
+        if all(v.outcome == VACUOUS for v in group) and {v.claim for v in group} == claims
+    }
+    return idle if len(idle) < len(groups) else {}
 
 
-def word_of(outcomes: Sequence[str]) -> str:
-    """The strongest word of several levels on one instance; a failure is stronger than all."""
-    for failure in (REFUTED, DIFFERS):
-        if failure in outcomes:
-            return failure
-    return max(outcomes, key=STRENGTH.index)
+def failed(verdicts: Iterable[Verdict]) -> str:
+    """The assumptions that vacuous verdicts name."""
+    return ", ".join(dict.fromkeys(v.assumption for v in verdicts if v.assumption is not None))
 
 
 def standing(verdicts: Sequence[Verdict]) -> Standing:
     """What the verdicts on one claim amount to."""
-    words = [word_of([v.outcome for v in group]) for group in by_instance(verdicts).values()]
-    met = [w for w in words if w != VACUOUS] or words
-    failures = [w for w in met if w in FAILS]
-    word = word_of(failures) if failures else min(met, key=STRENGTH.index)
-    first = verdicts[0]
-    assumptions = dict.fromkeys(v.assumption for v in verdicts if v.assumption is not None)
-    return Standing(
-        first.claim, first.catalogue, word, first.known_false, met.count(word), len(met), tuple(assumptions)
-    )
-
-
-def standings(verdicts: Iterable[Verdict]) -> list[Standing]:
-    """What the verdicts amount to, claim by claim."""
-    return [standing(group) for group in by_claim(verdicts).values()]
+    words = [max((v.outcome for v in group), key=STRENGTH.index) for group in by_instance(verdicts)]
+    met = [word for word in words if word != VACUOUS] or words
+    word = (max if set(met) & set(FAILS) else min)(met, key=STRENGTH.index)
+    first, note = verdicts[0], ""
+    if word == VACUOUS:
+        note = failed(verdicts)
+    elif met.count(word) < len(met):
+        note = f"on {met.count(word)} of {len(met)} instances"
+    return Standing(first.claim, first.catalogue, first.known_false, word, note)
 
 
 def conclusion(verdicts: Sequence[Verdict], where: str) -> str:
-    """One sentence: what was established `where`, and what was not."""
-    found = standings(verdicts)
+    """One sentence: what was established `where`, and what was not.
+
+    >>> on = dict(claim="heads_eq_tails", catalogue="X-01", instance="a coin")
+    >>> floats = Verdict(**on, level="float", outcome="consistent")
+    >>> conclusion([floats, Verdict(**on, level="ball", outcome="enclosed")], "on a coin")
+    '1 of 1 claim established on a coin: 1 enclosed; nothing was refuted.'
+    """
+    idle = idle_instances(verdicts)
+    found = [standing(group) for group in by_claim(v for v in verdicts if v.instance not in idle).values()]
     if not found:
-        return f"No claim can be asked {where}: nothing was established."
-    ids = [s.catalogue for s in found]
-
-    def label(s: Standing, note: str) -> str:
-        name = s.catalogue if ids.count(s.catalogue) == 1 else f"{s.catalogue} {s.claim}"
-        return f"{name} ({note})" if note else name
-
-    def listed(word: str, claims: list[Standing]) -> str:
-        notes = {
-            VACUOUS: lambda s: ", ".join(s.assumptions),
-            CONSISTENT: lambda s: "",
-        }
-        note = notes.get(word, lambda s: "" if s.weakest == s.instances else f"on {s.weakest} of {s.instances} instances")
-        return ", ".join(label(s, note(s)) for s in claims)
-
-    supposed = [s for s in found if not s.known_false]
-    falsehoods = [s for s in found if s.known_false]
-    words = {word: [s for s in supposed if s.word == word] for word in (*STRENGTH, *FAILS)}
-    established = sum(len(words[word]) for word in ESTABLISHED)
+        return f"No claim could be asked {where}, so nothing was established."
+    said = [s for s in found if not s.known_false]
     parts = []
-    if supposed:
-        counts = [f"{len(words[w])} {w}" for w in ESTABLISHED if words[w]]
-        how = f": {', '.join(counts)}" if counts else ""
-        parts.append(f"{established} of {_counted(len(supposed), 'claim')} established {where}{how}")
-    if words[CONSISTENT]:
-        n = len(words[CONSISTENT])
-        parts.append(f"{n} only consistent in floating point, which proves nothing")
-    parts += [f"{w}: {listed(w, words[w])}" for w in OPEN if words[w]]
-    refuted = [s for s in falsehoods if s.word in FAILS]
-    if refuted:
-        parts.append(f"known to be false and refuted, as they should be: {listed(REFUTED, refuted)}")
-    if others := [s for s in falsehoods if s.word not in FAILS]:
-        parts.append(f"known to be false in general, and not refuted here: {listed(REFUTED, others)}")
-    failed = [f"{w}, and should hold: {listed(w, words[w])}" for w in FAILS if words[w]]
-    parts += [w.upper() if False else w for w in failed] or ["nothing that should hold was refuted"]
+    if said:
+        counts = {word: sum(s.word == word for s in said) for word in ESTABLISHED}
+        how = ", ".join(f"{n} {word}" for word, n in counts.items() if n)
+        claims = "1 claim" if len(said) == 1 else f"{len(said)} claims"
+        parts.append(f"{sum(counts.values())} of {claims} established {where}" + (f": {how}" if how else ""))
+    for word in (REFUTED, DIFFERS, CONSISTENT, UNDECIDED, OUT_OF_REACH, VACUOUS):
+        if chosen := [s for s in said if s.word == word]:
+            extra = " in floating point only" if word == CONSISTENT else ""
+            parts.append(f"{word}{extra}: {_named(chosen, found)}")
+    for refuted, words in (
+        (True, "known to be false, and refuted"),
+        (False, "known to be false, and not refuted"),
+    ):
+        if chosen := [s for s in found if s.known_false and (s.word in FAILS) == refuted]:
+            parts.append(f"{words}{'' if said else f' {where}'}: {_named(chosen, found)}")
+    parts += [f"all are vacuous on one more instance ({name}: {assumptions})" for name, assumptions in idle.items()]
+    if not any(s.word in FAILS for s in said):
+        parts.append(f"nothing {'else ' if any(s.word in FAILS for s in found) else ''}was refuted")
     return "; ".join(parts) + "."
 
 
-def _counted(n: int, noun: str) -> str:
-    return f"{n} {noun}" + ("" if n == 1 else "s")
+def _named(chosen: list[Standing], found: list[Standing]) -> str:
+    """Claims by their catalogue id, which stands for all its claims; where it would not, by name too."""
+    labels: dict[str, dict[str, None]] = {}
+    for s in chosen:
+        together = all(other in chosen for other in found if other.catalogue == s.catalogue)
+        notes = labels.setdefault(s.catalogue if together else f"{s.catalogue} {s.claim}", {})
+        if s.note:
+            notes[s.note] = None
+    return ", ".join(f"{label} ({', '.join(notes)})" if notes else label for label, notes in labels.items())

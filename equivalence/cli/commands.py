@@ -1,0 +1,197 @@
+"""The commands, their options and exit status.
+
+Status 1 says that something that should hold is `refuted` or `differs`, 2 that the command or its input is
+wrong, and 0 anything else: claims that are vacuous, undecided or out of reach do not change it.
+"""
+
+import importlib.metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import typer.core
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from equivalence.claims import Claim
+from equivalence.cli import subjects
+from equivalence.cli.options import chosen_claims, chosen_levels, environment_arguments
+from equivalence.cli.progress import progress_bar
+from equivalence.evidence import LEVELS, NUMERIC_LEVELS, Verdict, verify as verified
+from equivalence.reports.rows import claims_as_json, verdicts_as_json
+from equivalence.reports.standing import conclusion
+from equivalence.reports.statement import claim_in_full, claim_list
+from equivalence.reports.table import verdict_table
+from mdps import InvalidArgument, InvalidModel, OutOfReach
+
+WRONG, INPUT, INTERRUPTED = 1, 2, 130
+UNLIMITED = 10_000  # a pipe has no margin: one row, one line
+
+
+class Commands(typer.core.TyperGroup):
+    """The commands; an error of the project is one message and status 2, not a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (InvalidModel, InvalidArgument, OutOfReach) as error:
+            typer.echo(f"equivalence: {error}", err=True)
+            raise typer.Exit(INPUT) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="equivalence")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        try:
+            print(f"irl-equivalence {importlib.metadata.version('irl-equivalence')}")
+        except importlib.metadata.PackageNotFoundError:
+            print("irl-equivalence, not installed")
+        raise typer.Exit()
+
+
+@app.callback()
+def equivalence(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Verdicts on theorems of inverse reinforcement learning, imitation and energy-based models."""
+
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print JSON and nothing else; its keys are documented in README.md.")
+]
+
+
+@app.command()
+def verify(
+    claims: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CLAIM", help="Names or catalogue ids, as `equivalence list` shows them; all by default."
+        ),
+    ] = None,
+    env: Annotated[
+        str | None,
+        typer.Option(
+            metavar="gym:ID",
+            help="An environment of gymnasium with a transition table, as gym:FrozenLake-v1.",
+        ),
+    ] = None,
+    env_arg: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="An argument of the environment, as is_slippery=false; may be repeated. "
+            "Values are JSON (or True, False, None), and otherwise strings.",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.npz",
+            help="A model: keys transition, initial, horizon, and perhaps discount, final_value, reward.",
+        ),
+    ] = None,
+    horizon: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="T",
+            help="The number of decisions; at most 1,000,000 trajectories. By default that of the file, "
+            "else the largest up to 50 with at most 2,000 trajectories.",
+        ),
+    ] = None,
+    level: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LEVEL",
+            help=f"The arithmetic: {', '.join(LEVELS)}; repeated or with commas. "
+            f"By default {', '.join(NUMERIC_LEVELS)}.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="What rewards and policies are drawn from.")] = 0,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer instances: one on a model, two of each claim without.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Check claims exactly, on a model or on generated instances, and say how strongly each holds.
+
+    Without --env and --model the claims are asked on small generated instances.
+
+    Exit status: 1 if something that should hold is refuted or differs, 2 if the command or its input is
+    wrong, else 0.
+    """
+    chosen, levels = chosen_claims(claims), chosen_levels(level)
+    arguments = environment_arguments(env_arg)
+    with progress_bar(Console(stderr=True)) as progress:
+        subject = subjects.chosen_subject(env, model, arguments=arguments, horizon=horizon, seed=seed, quick=quick)
+        verdicts = list(verified(chosen, subject.instances, levels, progress=progress))
+    if json:
+        print(verdicts_as_json(verdicts))
+    else:
+        _report(verdicts, chosen, levels, subject)
+    if any(verdict.alarming for verdict in verdicts):
+        raise typer.Exit(WRONG)
+
+
+def _report(verdicts: list[Verdict], claims: list[Claim], levels: tuple[str, ...], subject: subjects.Subject) -> None:
+    if subject.changes:
+        _show(Text("Changes", "bold"), *(Padding(Text(text), (0, 0, 0, 2)) for text in subject.changes), "")
+    if verdicts:
+        _show(verdict_table(verdicts, levels, width=_console().width), "")
+    asked = {verdict.claim for verdict in verdicts}
+    if missing := [f"{c.catalogue} {c.name}" for c in claims if c.name not in asked]:
+        _show(Text(f"Not asked, for want of an instance: {', '.join(missing)}"), "")
+    _show(Text(conclusion(verdicts, subject.where)))
+
+
+@app.command("list")
+def list_claims(json: Json = False) -> None:
+    """List the claims: catalogue id, name, and what they say."""
+    claims = chosen_claims(None)
+    if json:
+        print(claims_as_json(claims))
+    else:
+        _show(claim_list(claims))
+
+
+@app.command()
+def show(claim: Annotated[str, typer.Argument(metavar="CLAIM", help="A name or a catalogue id.")]) -> None:
+    """Show a claim: statement, assumptions, source, witnesses and open questions."""
+    for i, found in enumerate(chosen_claims([claim])):
+        _show(*([""] if i else []), claim_in_full(found))
+
+
+def _console() -> Console:
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=UNLIMITED)
+
+
+def _show(*parts: RenderableType) -> None:
+    console = _console()
+    if console.is_terminal:
+        console.print(*parts, sep="\n")
+        return
+    with console.capture() as captured:
+        console.print(*parts, sep="\n")
+    for line in captured.get().splitlines():
+        print(line.rstrip())
