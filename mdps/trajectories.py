@@ -10,10 +10,13 @@ and a law p over trajectories has the occupancy sum_tau p(tau) sum_{t<L} gamma^t
 The number of trajectories is counted before any is built: it grows like (A times branching)^T.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from mdps import scalars
 from mdps.arguments import checked_horizon, checked_law, checked_policy, checked_reward, reward_axes
@@ -129,16 +132,26 @@ class Trajectories:
 
 
 def trajectory_count(mdp: MDP) -> int:
-    """How many trajectories there are, without building one.
+    """How many trajectories there are, without building one."""
+    counts = islice(trajectory_counts(mdp), checked_horizon(mdp) - 1, None)
+    return next(counts)
+
+
+def trajectory_counts(mdp: MDP) -> Iterator[int]:
+    """How many trajectories there are at the horizons 1, 2, 3, ..., without end.
 
     n_T(s) = 1;  n_t(s) = 1 where s is terminal, else sum over (a, s') in the support of n_{t+1}(s').
     """
-    horizon, support = checked_horizon(mdp), _support(mdp)
-    branches = support.sum(axis=1).astype(object)
+    branches = scipy.sparse.csr_array(_support(mdp).sum(axis=1))
+    from_state, to_state = branches.nonzero()
+    ways = branches.data.astype(object)
+    possible = ~scalars.zero_mask(mdp.initial)
     count = np.ones(mdp.n_states, dtype=object)
-    for _ in range(horizon):
-        count = np.where(mdp.terminal, 1, branches @ count)
-    return int(count[~scalars.zero_mask(mdp.initial)].sum())
+    while True:
+        total = np.where(mdp.terminal, 1, 0).astype(object)
+        np.add.at(total, from_state, ways * count[to_state])
+        count = total
+        yield int(count[possible].sum())
 
 
 def trajectories(mdp: MDP, *, limit: int = 10**6) -> Trajectories:

@@ -43,5 +43,5 @@ def find(text: str) -> list[Claim]:
     }
     near = [known[name] for name in difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)]
     near += [name for name in REGISTRY if wanted in name.lower() and name not in near][:3]
-    hint = f"; did you mean {', '.join(near)}?" if near else ""
-    raise InvalidArgument(f"no claim is called {text!r}{hint} `equivalence list` shows all".replace("? `", "? `"))
+    hint = f"; did you mean {', '.join(near)}?" if near else "."
+    raise InvalidArgument(f"no claim is called {text!r}{hint} `equivalence list` shows all")

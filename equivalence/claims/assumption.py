@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 
@@ -34,9 +35,17 @@ class Assumption:
         """The parts of an instance that it is about."""
         return tuple(inspect.signature(self.predicate).parameters)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by name, as functions are."""
+        return _by_name, (self.predicate.__module__, self.name)
+
     def __call__(self, instance: Mapping[str, Any]) -> bool:
         """Whether the instance meets the assumption."""
         return bool(self.predicate(**{name: instance[name] for name in self.arguments}))
+
+
+def _by_name(module: str, name: str) -> Assumption:
+    return getattr(import_module(module), name)
 
 
 def assumption(

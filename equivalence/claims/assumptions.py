@@ -13,7 +13,7 @@ from flint import fmpq
 
 from equivalence.claims.assumption import assumption
 from equivalence.objectives import ebm, gan
-from mdps import boltzmann, scalars, trajectories
+from mdps import OutOfReach, boltzmann, scalars, trajectories
 
 Instance = Mapping[str, Any]
 
@@ -67,10 +67,7 @@ def data_flow_as_dynamics(mdp: Any, data: Any) -> bool:
     if (paths.starts(data) != mdp.initial).any():
         return False
     live = ~mdp.terminal
-    return all(
-        not (mdp.pushforward(here)[live] != after.sum(axis=-1)[live]).any()
-        for here, after in pairwise(steps)
-    )
+    return all(not (mdp.pushforward(here)[live] != after.sum(axis=-1)[live]).any() for here, after in pairwise(steps))
 
 
 @assumption()
@@ -91,7 +88,15 @@ def _with_optimal_normalizer(instance: Instance) -> dict[str, Any]:
     """
     energy, sampler, data = instance["energy"], instance["sampler"], instance["data"]
     if scalars.level_of(np.asarray(energy)) == "symbolic":
-        return {"data": _data_for_normalizer(energy, sampler, data, instance["log_normalizer"], 0, 1)}
+        covered = np.flatnonzero(~scalars.zero_mask(sampler))
+        if len(covered) == 1 == len(data):
+            return {"log_normalizer": _even_odds(energy, sampler, covered[0])}
+        if len(covered) < 2:
+            raise OutOfReach("fewer than two outcomes are sampled: no data make a free Z optimal")
+        give, take = covered[:2]
+        return {"data": _data_for_normalizer(energy, sampler, data, instance["log_normalizer"], give, take)}
+    if not (data * sampler).any():  # then none is optimal
+        return {}
     as_floats = [scalars.convert(x, "float") for x in (energy, sampler, data)]
     log_z = float(gan.optimal_log_normalizer(*as_floats))
     normalizer = (
@@ -108,11 +113,16 @@ def _with_optimal_normalizer(instance: Instance) -> dict[str, Any]:
         int(np.argmin(np.where(as_floats[2] > 0, as_float, 2.0))),
     )
     if probability[give] == probability[take]:  # one logit for all data: D = 1/2 is optimal, exactly
-        return {"log_normalizer": -energy[give] - scalars.log(sampler[give])}
+        return {"log_normalizer": _even_odds(energy, sampler, give)}
     return {
         "log_normalizer": log_normalizer,
         "data": _data_for_normalizer(energy, sampler, data, log_normalizer, give, take),
     }
+
+
+def _even_odds(energy: Any, sampler: Any, outcome: int) -> Any:
+    """The log Z for which D = 1/2 at an outcome."""
+    return -energy[outcome] - scalars.log(sampler[outcome])
 
 
 def _data_for_normalizer(energy: Any, sampler: Any, data: Any, log_normalizer: Any, give: int, take: int) -> Any:

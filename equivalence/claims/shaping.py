@@ -41,7 +41,7 @@ def shaped_value_eq_value_minus_potential(
 def shaped_policy_eq_policy_without_final_value(
     mdp: MDP, reward: Any, potential: Any, temperature: Any, *, solve: Any = soft_solution
 ) -> Conclusion:
-    """Shaping alone keeps the policy, as it does without end. False at a finite horizon, which pays the last potential."""
+    """Shaping alone keeps the policy, as it does without end. False at a finite horizon."""
     shaped = solve(mdp, _shaped(mdp, reward, potential), temperature=temperature)
     return equal(shaped.policy, solve(mdp, reward, temperature=temperature).policy)
 

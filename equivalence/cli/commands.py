@@ -144,7 +144,9 @@ def verify(
     arguments = environment_arguments(env_arg)
     with progress_bar(Console(stderr=True)) as progress:
         subject = subjects.chosen_subject(env, model, arguments=arguments, horizon=horizon, seed=seed, quick=quick)
-        verdicts = list(verified(chosen, subject.instances, levels, progress=progress))
+        verdicts = list(
+            verified(chosen, subject.instances, levels, progress=progress, workers=subjects.worthwhile_workers(subject))
+        )
     if json:
         print(verdicts_as_json(verdicts))
     else:

@@ -16,6 +16,7 @@ from mdps import MDP, InvalidArgument, OutOfReach, interop, scalars, trajectory_
 from mdps.exactness import simplest_near
 
 MOST_TRAJECTORIES = 10**6
+MANY_TRAJECTORIES = 200  # from here on a second of start-up is little
 
 
 class Subject(NamedTuple):
@@ -70,6 +71,14 @@ def file(path: str | os.PathLike[str], *, horizon: int | None, seed: int, quick:
         without = f"horizon: {name} has none, and these claims are about finite ones; {horizon} is taken"
         mdp = replace(mdp, changes=(*mdp.changes, without))
     return _subject(mdp, reward, name, horizon, seed, quick)
+
+
+def worthwhile_workers(subject: Subject) -> int:
+    """How many processes to share the work: one, unless there is a model of many trajectories and a core to spare."""
+    if callable(subject.instances):
+        return 1
+    largest = max((len(instance.values["data"]) for instance in subject.instances), default=0)
+    return os.cpu_count() or 1 if largest >= MANY_TRAJECTORIES else 1
 
 
 def generated(*, seed: int, quick: bool) -> Subject:

@@ -66,7 +66,7 @@ def check_in_balls(claim: Claim, instance: Instance, **holes: Any) -> Finding:
 
 
 def _compared(sides: Enclosure, *, inequality: bool) -> Finding:
-    largest = arb(0)
+    largest: arb | None = None
     thick = ""
     for index, (lhs, rhs) in enumerate(zip(sides.lhs, sides.rhs, strict=True)):
         difference = arb(lhs) - arb(rhs)
@@ -75,10 +75,12 @@ def _compared(sides: Enclosure, *, inequality: bool) -> Finding:
         if inequality and difference < 0:
             continue
         radius = arb(difference.rad()) if difference.is_finite() else arb.pos_inf()
-        largest = largest.max(radius)
+        largest = radius if largest is None else largest.max(radius)
         if not radius < THIN * (1 + abs(arb(arb(lhs).mid()))):
             thick = thick or f"the difference{place(index, sides.shape)} is {difference.str(5)}"
-    return Finding(UNDECIDED, None, thick) if thick else Finding(ENCLOSED, float(largest.mid()))
+    if thick:
+        return Finding(UNDECIDED, None, thick)
+    return Finding(ENCLOSED, None if largest is None else float(largest.mid()))
 
 
 def _values(index: int, sides: Enclosure, difference: arb) -> str:

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
-from equivalence.claims import Claim
+from equivalence.claims import REGISTRY, Claim
 from equivalence.evidence.balls import Finding, check_in_balls
 from equivalence.evidence.exact import check_exactly
 from equivalence.evidence.floats import check_in_floats
@@ -78,13 +80,15 @@ def verify(
     levels: Iterable[str] = NUMERIC_LEVELS,
     *,
     progress: Callable[[int, int], None] | None = None,
+    workers: int = 1,
 ) -> Iterator[Verdict]:
     """The verdicts on every claim for every instance that has what it is about, at every level.
 
     instances  the same for all claims, or a function from a claim to its own.
     progress   called with (done, all) after each verdict.
+    workers    processes to share the work; more than one are started anew and import the library, which takes a second.
     """
-    levels = list(levels)
+    levels = tuple(levels)
     of_claim = instances if callable(instances) else (lambda claim, shared=list(instances): shared)
     wanted = [
         (claim, instance)
@@ -93,9 +97,39 @@ def verify(
         if set(claim.arguments) <= set(instance.values)
     ]
     done = 0
-    for claim, instance in wanted:
-        for verdict in check_levels(claim, instance, levels):
+    for verdicts in _shared_out(wanted, levels, workers):
+        for verdict in verdicts:
             yield verdict
             done += 1
             if progress is not None:
                 progress(done, len(wanted) * len(levels))
+
+
+def _shared_out(
+    wanted: list[tuple[Claim, Instance]], levels: tuple[str, ...], workers: int
+) -> Iterator[Iterable[Verdict]]:
+    """The verdicts on each pair of a claim and an instance, in order."""
+    if workers == 1:
+        for claim, instance in wanted:
+            yield check_levels(claim, instance, levels)
+        return
+    distinct = {id(instance): instance for _, instance in wanted}
+    places = {key: place for place, key in enumerate(distinct)}
+    tasks = [(claim.name, places[id(instance)], levels) for claim, instance in wanted]
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_hold, initargs=(list(distinct.values()),)
+    ) as pool:
+        yield from pool.map(_check_held, tasks)
+
+
+_held: list[Instance] = []
+
+
+def _hold(instances: list[Instance]) -> None:
+    """Keep the instances in a worker, where tasks name them by their place."""
+    _held[:] = instances
+
+
+def _check_held(task: tuple[str, int, tuple[str, ...]]) -> list[Verdict]:
+    name, place, levels = task
+    return list(check_levels(REGISTRY[name], _held[place], levels))

@@ -6,6 +6,7 @@ of the environment's reward or of a drawn one, rounded to rational probabilities
 """
 
 from dataclasses import replace
+from itertools import islice, takewhile
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from equivalence.claims.trajectories import trajectory_energy
 from equivalence.evidence.instance import Instance
 from mdps import MDP, InvalidArgument, scalars, soft_solution, trajectories, trajectory_count
 from mdps.random_models import random_policy, random_reward
+from mdps.trajectories import trajectory_counts
 
 LONGEST = 50
 MOST_TRAJECTORIES = 2_000
@@ -24,10 +26,9 @@ DENOMINATOR = 64
 
 def default_horizon(mdp: MDP) -> int:
     """The largest horizon up to 50 with at most 2,000 trajectories (at least 1)."""
-    horizon = 1
-    while horizon < LONGEST and trajectory_count(replace(mdp, horizon=horizon + 1)) <= MOST_TRAJECTORIES:
-        horizon += 1
-    return horizon
+    counts = islice(trajectory_counts(mdp), LONGEST)
+    fitting = sum(1 for _ in takewhile(lambda count: count <= MOST_TRAJECTORIES, counts))
+    return max(1, fitting)
 
 
 def instances_on(mdp: MDP, reward: np.ndarray | None, *, seed: int = 0) -> list[Instance]:
