@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from enumeration import BITS
 from flint import arb
 
+from enumeration import BITS
 from mdps import MDP, OutOfReach, scalars
 from mdps.scalars.balls import precision
 from mdps.scalars.rounding import Tape
@@ -57,6 +57,13 @@ def on_tape(tape: Tape, value: Any) -> Any:
     if isinstance(value, MDP):
         return value.with_numbers(tape.leaves, "carrier")
     return tape.leaves(value)[()] if _is_numeric(value) else value
+
+
+def stacked(tables: list[Any]) -> Any:
+    """Arrays, or tuples of arrays, with a leading axis over the list."""
+    if isinstance(tables[0], tuple):
+        return tuple(stacked([table[i] for table in tables]) for i in range(len(tables[0])))
+    return np.stack([np.asarray(table, dtype=object) for table in tables])
 
 
 def _is_numeric(value: Any) -> bool:

@@ -7,6 +7,7 @@ all. They are always the same ones; the tests that Hypothesis drives see others 
 
 import itertools
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -109,3 +110,14 @@ def drawn_games(number: int, *, extreme: bool = False) -> Iterator[Game]:
     for i in range(number):
         rng = np.random.default_rng([number, extreme, i])
         yield random_game(rng, 1 + i % 6, full_support=i % 4 < 2, extreme=extreme)
+
+
+def stacks(games: Iterator[Game], size: int = 12) -> Iterator[list[Game]]:
+    """Games on equally many outcomes, so many at a time: what costs a call costs as much for a stack as for one."""
+    waiting: dict[int, list[Game]] = defaultdict(list)
+    for game in games:
+        alike = waiting[len(game.energy)]
+        alike.append(game)
+        if len(alike) == size:
+            yield waiting.pop(len(game.energy))
+    yield from waiting.values()

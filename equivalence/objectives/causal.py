@@ -48,9 +48,7 @@ def dual(mdp: MDP, reward: Any, expert: Any, *, temperature: Any = 1) -> Any:
     earned = (expert * reward).sum(axis=tuple(range(-len(axes), 0)))
 
     def first_value(mdp: MDP, reward: np.ndarray) -> np.ndarray:
-        v = mdp.final_value
-        for _, v, _ in soft_backups(mdp, reward, alpha):
-            pass
+        *_, (_, v, _) = soft_backups(mdp, reward, alpha)
         return v
 
     v = in_chunks(first_value, mdp, reward)

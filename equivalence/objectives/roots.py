@@ -3,7 +3,7 @@
     g(z) = sum_i m_i sigmoid(l_i - z) - c,        m_i > 0, 0 < c < sum m_i
 
 is decreasing, and its root lies between min l - log(c / (M - c)) and max l - log(c / (M - c)), M = sum m_i: with all l
-equal it is at l - z = log(c / (M - c)). Floats bracket it; balls refine the float root by Newton steps and then certify
+equal it is at l - z = log(c / (M - c)). Floats bracket it; balls bisect, refine by Newton steps and certify
 the signs of g on both sides; types that ride on floats take one Newton step from the root of their values, which
 carries first derivatives through (implicit function theorem).
 """
@@ -83,29 +83,35 @@ def _scalar_root(mass: np.ndarray, logit: np.ndarray, target: Any) -> Any:
 
 
 def _ball_root(mass: np.ndarray, logit: np.ndarray, target: arb) -> arb:
-    mass_float, logit_float = scalars.convert(mass, "float"), scalars.convert(logit, "float")
-    covered = np.ones(mass.shape, dtype=bool)
-    z = arb(float(_float_root(mass_float, logit_float, np.asarray(float(target.mid())), covered)))
-    for _ in range(max(3, ctx.prec.bit_length())):  # Newton doubles the 50 or so correct bits of the float root
-        z = arb(_newton_step(mass, logit, target, z).mid())
-    radius = (
-        arb(2) ** (-ctx.prec // 2)
-        if not z.is_finite()
-        else arb(abs(_newton_step(mass, logit, target, z) - z).upper()) * 2
-    )
-    radius = radius + arb(2) ** (8 - ctx.prec) * (1 + abs(z))
-    for _ in range(ctx.prec):
-        low, high = z - radius, z + radius
-        if _excess(mass, logit, target, low) > 0 and _excess(mass, logit, target, high) < 0:
-            return _bisected(mass, logit, target, low, high)
-        radius = radius * 2
-    raise OutOfReach(f"at {ctx.prec} bits the signs beside the optimal log normalizer are open; raise the precision")
+    """Bisection on certified signs, down to where Newton's steps converge; then those, and certified signs again.
+
+    Between logits that are far apart g is flat, and a Newton step from there leads anywhere.
+    """
+    odds = (target / (mass.sum() - target)).log()
+    low, high = (arb(f(float(x.mid()) for x in logit)) - arb(odds.mid()) for f in (min, max))
+    margin = 1 + (abs(low) + abs(high)) * arb(2) ** -50  # the middles were rounded to floats
+    low, high = _bisected(mass, logit, target, arb((low - margin).mid()), arb((high + margin).mid()))
+    z, width = arb(((low + high) / 2).mid()), high - low
+    for _ in range(ctx.prec.bit_length()):  # each step doubles the correct bits
+        step = arb(_newton_step(mass, logit, target, z).mid())
+        if not (low - width < step and step < high + width):
+            break
+        z = step
+    radius = arb(2) ** (8 - ctx.prec) * (1 + abs(z))
+    while radius < width:
+        if _excess(mass, logit, target, z - radius) > 0 and _excess(mass, logit, target, z + radius) < 0:
+            return (z - radius).union(z + radius)
+        radius = radius * 4
+    return low.union(high)
 
 
-def _bisected(mass: np.ndarray, logit: np.ndarray, target: arb, low: arb, high: arb) -> arb:
-    """The ball between certified signs, thinner where Newton's steps went astray: between far logits g is flat."""
-    thin = arb(2) ** (10 - ctx.prec)
-    while not high - low < thin * (1 + abs(low)):
+def _bisected(mass: np.ndarray, logit: np.ndarray, target: arb, low: arb, high: arb) -> tuple[arb, arb]:
+    """Points with certified signs of g on both sides of the root, close to each other where the precision allows it."""
+    if not (_excess(mass, logit, target, low) > 0 and _excess(mass, logit, target, high) < 0):
+        raise OutOfReach(
+            f"at {ctx.prec} bits the signs beside the optimal log normalizer are open; raise the precision"
+        )
+    while high - low > arb(2) ** -10:
         middle = arb(((low + high) / 2).mid())
         excess = _excess(mass, logit, target, middle)
         if excess > 0:
@@ -114,4 +120,4 @@ def _bisected(mass: np.ndarray, logit: np.ndarray, target: arb, low: arb, high: 
             high = middle
         else:  # the sign is open at this precision
             break
-    return low.union(high)
+    return low, high

@@ -134,9 +134,7 @@ def test_readings_count_the_rows_that_changed():
 
 def coin(p=1 / 3, **options):
     transition = [[[0.0, p, 1 - p], [1.0, 0, 0]], [[0, 0, 0], [0, 0, 0]], [[0.1, 0.2, 0.7], [0, 0, 0]]]
-    return MDP(
-        transition, [0.1, 0.9, 0], **{"horizon": 3, "discount": 0.9, "final_value": [0.1, 0, -2]} | options
-    )
+    return MDP(transition, [0.1, 0.9, 0], **{"horizon": 3, "discount": 0.9, "final_value": [0.1, 0, -2]} | options)
 
 
 def test_an_exact_model():
@@ -176,8 +174,7 @@ def test_division_is_said_with_the_largest_change():
     exact = MDP([[row], [[0, 1.0]]], [1.0, 0], horizon=1).to("exact")
     change = f"{float(abs(1 / total - 1)):.1e}"
     assert exact.changes == (
-        "transition: 1 row was divided by the exact sum; "
-        f"the largest relative change of a number is {change}",
+        f"transition: 1 row was divided by the exact sum; the largest relative change of a number is {change}",
     )
     assert fractions(exact.transition[0, 0]) == [Fraction(x) / total for x in row]
 

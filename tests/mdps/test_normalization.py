@@ -27,17 +27,14 @@ def test_counts_of_integers_give_floats():
     assert (mdp.horizon, mdp.discount, mdp.final_value.tolist()) == (2, 0.9, [0, 0])
     of_rows, of_initial = mdp.changes
     assert of_rows == (
-        "transition: 4 rows were divided by their sums: [0, 0], [0, 1], [1, 0], [1, 1]; "
-        "the sum farthest from 1 was 7.0"
+        "transition: 4 rows were divided by their sums: [0, 0], [0, 1], [1, 0], [1, 1]; the sum farthest from 1 was 7.0"
     )
     assert of_initial == "initial: 1 row was divided by its sum; the sum farthest from 1 was 4.0"
 
 
 def test_exact_weights_give_exact_rows():
     third = Fraction(1, 3)
-    mdp = MDP.normalized(
-        [[[third, third], [0, fmpq(2)]], [[1, 2], [3, 3]]], [1, 2], horizon=2, final_value=third
-    )
+    mdp = MDP.normalized([[[third, third], [0, fmpq(2)]], [[1, 2], [3, 3]]], [1, 2], horizon=2, final_value=third)
     assert mdp.level == "exact"
     assert fractions(mdp.transition) == [
         Fraction(1, 2),
@@ -76,8 +73,7 @@ def test_rounded_rows_and_only_they_are_divided():
     total = 0.333 + 0.333 + 0.333
     assert mdp.transition[0, 0].tolist() == [0.333 / total] * 3
     assert mdp.changes == (
-        "transition: 3 rows were divided by their sums: [0, 0], [1, 0], [2, 0]; "
-        f"the sum farthest from 1 was {total}",
+        f"transition: 3 rows were divided by their sums: [0, 0], [1, 0], [2, 0]; the sum farthest from 1 was {total}",
     )
     again = MDP.normalized(mdp.transition, mdp.initial, horizon=1)
     assert again.equals(mdp)
@@ -174,10 +170,7 @@ def test_a_stack():
     assert stack.batch_shape == (2,)
     assert stack.transition[0].tolist() == [[[0.75, 0.25], [0, 1]], [[0.5, 0.5], [0, 1]]]
     assert stack.initial.tolist() == [[0.25, 0.75], [0.5, 0.5]]
-    assert (
-        "initial: 2 rows were divided by their sums: [0], [1]; the sum farthest from 1 was 4.0"
-        in stack.changes[1]
-    )
+    assert "initial: 2 rows were divided by their sums: [0], [1]; the sum farthest from 1 was 4.0" in stack.changes[1]
     shared = MDP.normalized([COUNTS, np.ones((2, 2, 2))], [1, 3], horizon=1)
     assert shared.initial.tolist() == [[0.25, 0.75]] * 2
 

@@ -55,7 +55,9 @@ def test_hessian_is_the_derivative_of_the_gradient(objective, axes, kind, horizo
 @pytest.mark.parametrize("name", gallery.MODELS)
 def test_maxent_hessian_is_the_covariance_over_trajectories(name):
     mdp, reward = gallery.MODELS[name]()
-    table = np.broadcast_to(reward[(..., *(None,) * (2 - reward.ndim))], mdp.available.shape) if reward.ndim < 3 else None
+    table = (
+        np.broadcast_to(reward[(..., *(None,) * (2 - reward.ndim))], mdp.available.shape) if reward.ndim < 3 else None
+    )
     if table is None:
         pytest.skip("a reward on transitions has no table of state-action indicators")
     size = table.size

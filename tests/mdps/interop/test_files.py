@@ -21,9 +21,7 @@ def path(tmp_path):
 
 
 def model(**options):
-    return MDP(
-        TRANSITION, [0.1, 0.9, 0], **{"horizon": 3, "discount": 0.9, "final_value": [0.1, 0, -2]} | options
-    )
+    return MDP(TRANSITION, [0.1, 0.9, 0], **{"horizon": 3, "discount": 0.9, "final_value": [0.1, 0, -2]} | options)
 
 
 def same(mdp, other):
@@ -76,9 +74,7 @@ def test_numbers_written_by_hand(path):
         "- 3 / 4": fmpq(-3, 4),
         "-log(6)": -LogRational.log(6),
     }
-    np.savez(
-        path, transition=np.full((3, 1, 3), "1/3"), initial=["1", "0", "0"], horizon=2, reward=list(texts)
-    )
+    np.savez(path, transition=np.full((3, 1, 3), "1/3"), initial=["1", "0", "0"], horizon=2, reward=list(texts))
     mdp, reward = load_npz(path)
     assert (mdp.level, mdp.horizon, mdp.discount, mdp.final_value.tolist()) == ("exact", 2, 1, [0, 0, 0])
     assert reward is not None
@@ -86,9 +82,7 @@ def test_numbers_written_by_hand(path):
 
 
 def test_counts_written_by_hand(path):
-    np.savez(
-        path, transition=np.eye(2, dtype=int)[:, None], initial=[1, 0], horizon=np.int16(4), final_value=2
-    )
+    np.savez(path, transition=np.eye(2, dtype=int)[:, None], initial=[1, 0], horizon=np.int16(4), final_value=2)
     mdp, reward = load_npz(path)
     assert (mdp.level, mdp.horizon, reward) == ("float", 4, None)
     assert mdp.final_value.tolist() == [2, 2]
@@ -206,7 +200,5 @@ def test_nothing_is_unpickled(path):
             return (pytest.fail, ("a pickle was loaded",))
 
     np.savez(path, **arrays(reward=np.array([Trap()], dtype=object)))
-    with pytest.raises(
-        InvalidArgument, match=r"model\.npz: this is not an \.npz file of numbers without pickles"
-    ):
+    with pytest.raises(InvalidArgument, match=r"model\.npz: this is not an \.npz file of numbers without pickles"):
         load_npz(path)

@@ -27,9 +27,7 @@ def newest(gymnasium):
     """The id of the newest version of an environment: versions come and go with those of gymnasium."""
 
     def found(name):
-        versions = [
-            int(key.rpartition("-v")[2]) for key in gymnasium.registry if re.fullmatch(rf"{name}-v\d+", key)
-        ]
+        versions = [int(key.rpartition("-v")[2]) for key in gymnasium.registry if re.fullmatch(rf"{name}-v\d+", key)]
         if not versions:
             pytest.skip(f"gymnasium {gymnasium.__version__} has no {name}")
         return f"{name}-v{max(versions)}"
@@ -105,9 +103,7 @@ def test_cliff_walking_ends_at_the_goal(newest):
     # Up, along the cliff, down into the goal: thirteen steps. Stepping off the cliff leads back to the start.
     assert mdp.transition[35, 2, 47] == mdp.transition[36, 0, 24] == mdp.transition[36, 1, 36] == 1
     assert (reward[35, 2, 47], reward[36, 1, 36]) == (-1, -100)
-    assert mdp.changes == (
-        "entering a terminal state ends the episode: the table's rows are not used for 47",
-    )
+    assert mdp.changes == ("entering a terminal state ends the episode: the table's rows are not used for 47",)
 
 
 def test_slippery_cliff_walking_tells_its_rewards_apart(newest):
@@ -131,9 +127,7 @@ def test_taxi_ends_where_the_passenger_is_set_down(newest):
     assert np.unique(np.argwhere(reward == 20)[:, 2]).tolist() == [0, 85, 410, 475]
 
 
-@pytest.mark.parametrize(
-    "name", ["FrozenLake", "FrozenLake8x8", "CliffWalking", "CliffWalkingSlippery", "Taxi"]
-)
+@pytest.mark.parametrize("name", ["FrozenLake", "FrozenLake8x8", "CliffWalking", "CliffWalkingSlippery", "Taxi"])
 def test_what_an_environment_does_is_what_its_model_says(gymnasium, newest, name):
     id_ = newest(name)
     mdp, reward = from_gymnasium(id_, horizon=1)
@@ -149,9 +143,7 @@ def test_what_an_environment_does_is_what_its_model_says(gymnasium, newest, name
                 continue
             env.s = state
             target, paid, terminated, _, _ = env.step(action)
-            possible = (
-                mdp.kernel.support[state, action] & (origin == target) & (reward[state, action] == paid)
-            )
+            possible = mdp.kernel.support[state, action] & (origin == target) & (reward[state, action] == paid)
             assert possible.sum() == 1
             assert mdp.terminal[possible].tolist() == [terminated]
             flags[terminated] += 1
@@ -218,9 +210,7 @@ TABLE = {0: {0: [(1.0, 1, 0.5, False)], 1: [(1.0, 0, 0, True)]}, 1: {0: [(1.0, 0
 
 
 def test_an_environment_of_ones_own():
-    mdp, reward = from_gymnasium(
-        SimpleNamespace(P=TABLE, initial_state_distrib=np.array([1.0, 0])), horizon=2
-    )
+    mdp, reward = from_gymnasium(SimpleNamespace(P=TABLE, initial_state_distrib=np.array([1.0, 0])), horizon=2)
     assert mdp.transition.tolist() == [
         [[0, 1, 0], [0, 0, 1]],
         [[0, 0, 1], [0, 0, 0]],
@@ -232,9 +222,7 @@ def test_an_environment_of_ones_own():
 
 def test_the_law_of_the_first_state():
     env = SimpleNamespace(P=TABLE)
-    with pytest.raises(
-        InvalidArgument, match=r"not the law of its first state.*initial_state_distrib.*initial=\["
-    ):
+    with pytest.raises(InvalidArgument, match=r"not the law of its first state.*initial_state_distrib.*initial=\["):
         from_gymnasium(env, horizon=2)
     mdp, _ = from_gymnasium(env, horizon=2, initial=[0, 1])
     assert mdp.initial.tolist() == [0, 1]

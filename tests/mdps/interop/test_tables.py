@@ -118,9 +118,7 @@ def test_floats_and_exact_numbers_give_one_model():
         table, initial = drawn_table(rng)
         floats = [[[(float(p), s, float(r), end) for p, s, r, end in row] for row in rows] for rows in table]
         exact, exact_reward = from_table(table, initial, horizon=2, discount=Fraction(9, 10), exact=True)
-        read, read_reward = from_table(
-            floats, [float(p) for p in initial], horizon=2, discount=0.9, exact=True
-        )
+        read, read_reward = from_table(floats, [float(p) for p in initial], horizon=2, discount=0.9, exact=True)
         assert read.equals(exact)
         assert (read_reward == exact_reward).all()
         assert from_table(table, initial, horizon=2, exact=True)[0].level == "exact"

@@ -197,9 +197,7 @@ def test_large_floats_do_not_overflow():
     law = gradient(lambda x: logsumexp(x, 0), x)
     with precision(200):
         truth = [arb(1).exp() / (1 + arb(1).exp()), 1 / (1 + arb(1).exp())]
-        for ours, true in zip(
-            law, truth, strict=False
-        ):  # exp, sum, quotient, product: eight roundings at most
+        for ours, true in zip(law, truth, strict=False):  # exp, sum, quotient, product: eight roundings at most
             assert abs(ours - true) <= 8 * arb(2) ** -53 * true
     assert law[2] == 0.0
     assert gradient(lambda x: softplus(x[0]) + softplus(-x[0]), np.array([800.0])).tolist() == [1.0]
@@ -286,9 +284,7 @@ def test_shapes():
     assert gradient(lambda x: np.einsum("ij,ji->", x, x), x).tolist() == (2 * x.T).tolist()
     square = jacobian(lambda x: x @ x, x)
     assert square.shape == (2, 2, 2, 2)
-    expected = np.einsum("ik,jl->ijkl", np.eye(2, dtype=int), x.T) + np.einsum(
-        "ik,jl->ijkl", x, np.eye(2, dtype=int)
-    )
+    expected = np.einsum("ik,jl->ijkl", np.eye(2, dtype=int), x.T) + np.einsum("ik,jl->ijkl", x, np.eye(2, dtype=int))
     assert square.tolist() == expected.tolist()
     assert gradient(lambda x: x**2, np.array(fmpq(3), dtype=object)).shape == ()
     assert gradient(lambda x: x**2, 3.0) == 6.0

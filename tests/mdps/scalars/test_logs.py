@@ -25,9 +25,7 @@ LOG_ZERO = LogRational.LOG_ZERO
 fractions = st.fractions(min_value=-9, max_value=9, max_denominator=30)
 weights = st.fractions(min_value=Fraction(1, 60), max_value=60, max_denominator=60)
 # Few small primes, so that different terms often are multiplicatively dependent.
-terms = st.dictionaries(
-    st.sampled_from([2, 3, 4, 6, 8, 9, 12, 18, 30, 36, 49, 2**70, 6**40]), fractions, max_size=6
-)
+terms = st.dictionaries(st.sampled_from([2, 3, 4, 6, 8, 9, 12, 18, 30, 36, 49, 2**70, 6**40]), fractions, max_size=6)
 logs = st.builds(LogRational, st.sampled_from([0, 0, 0, Fraction(1, 3), -2]), terms)
 
 
@@ -110,9 +108,7 @@ def test_is_decided_not_to_be_zero(nonzero):
 
 def test_near_equality_is_seen_in_the_exact_sign():
     # 485/306 is a convergent of log 3 / log 2, and the next ones are closer still.
-    convergents = sympy.continued_fraction_convergents(
-        sympy.continued_fraction_iterator(sympy.log(3) / sympy.log(2))
-    )
+    convergents = sympy.continued_fraction_convergents(sympy.continued_fraction_iterator(sympy.log(3) / sympy.log(2)))
     signs = [(log(3) - fmpq(int(c.p), int(c.q)) * log(2)).sign() for c in itertools.islice(convergents, 20)]
     assert signs == [1, -1] * 10
 
@@ -321,9 +317,7 @@ def test_what_is_no_sum_of_logs_is_out_of_reach(escape):
 
 
 @pytest.mark.parametrize("other", [1.0, np.float64(1), 0.0, arb(1), "1", None])
-@pytest.mark.parametrize(
-    "operation", [operator.add, operator.sub, operator.mul, operator.truediv, operator.lt]
-)
+@pytest.mark.parametrize("operation", [operator.add, operator.sub, operator.mul, operator.truediv, operator.lt])
 def test_inexact_numbers_are_refused(other, operation):
     for x in (log(2), LOG_ZERO):
         with pytest.raises(TypeError):
@@ -436,9 +430,7 @@ def test_exp_of_huge_powers_that_cancel():
 @given(logs)
 def test_the_float_is_the_nearest(x):
     value = float(x)
-    below, above = (
-        fmpq(*map(int, math.nextafter(value, d).as_integer_ratio())) for d in (-math.inf, math.inf)
-    )
+    below, above = (fmpq(*map(int, math.nextafter(value, d).as_integer_ratio())) for d in (-math.inf, math.inf))
     here = fmpq(*map(int, value.as_integer_ratio()))
     assert abs(x - here) <= abs(x - below)
     assert abs(x - here) <= abs(x - above)
