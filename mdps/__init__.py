@@ -32,9 +32,9 @@ from mdps.bellman import SoftSolution, soft_solution
 from mdps.entropies import causal_entropy, trajectory_entropy
 from mdps.errors import InvalidArgument, InvalidModel, OutOfReach
 from mdps.model import MDP
-from mdps.optimal import OptimalSolution, optimal_solution
 from mdps.normalization import normalized
 from mdps.occupancy import marginals, occupancy, policy_value, state_marginals
+from mdps.optimal import OptimalSolution, optimal_solution
 from mdps.scalars import log
 from mdps.trajectories import Trajectories, trajectories, trajectory_count
 

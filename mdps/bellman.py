@@ -22,10 +22,11 @@ import numpy as np
 from mdps import scalars
 from mdps.arguments import checked_horizon, checked_reward, checked_temperature, expected_reward
 from mdps.model import MDP
+from mdps.stacks import empty_steps, in_chunks
 
 
 class SoftSolution(NamedTuple):
-    """Soft-optimal control of a finite horizon: q [..., t, s, a] and policy [..., t, s, a] of T rows, v [..., t, s] of T+1.
+    """Soft-optimal control of a finite horizon: q and policy [..., t, s, a] of T rows, v [..., t, s] of T+1.
 
     q is log 0 and policy 0 at unavailable actions; policy rows of terminal states are zero.
     """
@@ -52,36 +53,50 @@ def soft_solution(mdp: MDP, reward: Any, *, temperature: Any = 1) -> SoftSolutio
     """
     reward = checked_reward(mdp, reward)
     alpha = checked_temperature(temperature, mdp.level)
-    values = [mdp.final_value]
-    qs, policies = [], []
-    for q, v, policy in soft_backups(mdp, reward, alpha, keep_q=True):
-        qs.append(q)
-        values.append(v)
-        policies.append(policy)
-    return SoftSolution(*(np.stack(steps[::-1], axis=len(mdp.batch_shape)) for steps in (qs, values, policies)))
+
+    def solve(mdp: MDP, reward: np.ndarray) -> tuple[list[np.ndarray], ...]:
+        q, v, policy = map(list, zip(*soft_backups(mdp, reward, alpha, keep_q=True), strict=True))
+        return q[::-1], [*v[::-1], mdp.final_value], policy[::-1]
+
+    return SoftSolution(*in_chunks(solve, mdp, reward))
+
+
+def soft_policies(mdp: MDP, reward: np.ndarray, alpha: Any) -> np.ndarray:
+    """The policies of all steps with time first, [t, ..., s, a]; arguments are checked already.
+
+    Floats are computed where they will stay, in one piece of memory: of many, each would have to be cleared anew.
+    """
+    dtype = np.result_type(mdp.final_value, reward, np.asarray(alpha))
+    policies = empty_steps(checked_horizon(mdp), mdp.available, dtype)
+    for _ in soft_backups(mdp, reward, alpha, policies=policies):
+        pass
+    return policies
 
 
 def soft_backups(
-    mdp: MDP, reward: np.ndarray, alpha: Any, *, keep_q: bool = False
+    mdp: MDP, reward: np.ndarray, alpha: Any, *, keep_q: bool = False, policies: np.ndarray | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The backups (q, v, policy) of steps T-1 ... 0, one at a time; arguments are checked already.
 
-    Without `keep_q` the policy of floats takes the memory of q, and q is not to be read.
+    Without `keep_q` the policy of floats takes the memory of q, and q is not to be read. `policies` [t, ..., s, a]
+    receives the policies.
     """
-    horizon = checked_horizon(mdp)
     everywhere = bool(mdp.available.all())
     available: Any = True if everywhere else mdp.available
-    r = expected_reward(mdp, reward)
+    r = mdp.kernel.aligned(expected_reward(mdp, reward))
+    final = _divided(mdp.final_value, alpha)
     v = mdp.final_value
-    for _ in range(horizon):
-        q = _action_values(mdp, r, v)
+    for t in reversed(range(checked_horizon(mdp))):
+        q = _action_values(mdp, r, v, out=None if policies is None or keep_q else policies[t])
         log_total, policy = scalars.log_normalized(
-            _divided(q, alpha), where=available, otherwise=_divided(mdp.final_value, alpha), overwrite=not keep_q
+            _divided(q, alpha), where=available, otherwise=final, overwrite=not keep_q
         )
         v = log_total if _is_one(alpha) else log_total * alpha
         if not everywhere:
             v = np.where(mdp.terminal, mdp.final_value, v)
             q = np.where(mdp.available, q, scalars.log_zero(q)) if keep_q else q
+        if policies is not None:
+            policies[t] = policy  # which numpy leaves alone where the policy was computed there
         yield q, v, policy
 
 
@@ -93,12 +108,11 @@ def _divided(x: np.ndarray, alpha: Any) -> np.ndarray:
     return x if _is_one(alpha) else x / alpha
 
 
-def _action_values(mdp: MDP, r: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """r(s, a) + gamma sum_s' P(s' | s, a) v(s'); floats are updated in place."""
+def _action_values(mdp: MDP, r: np.ndarray, v: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
+    """r(s, a) + gamma sum_s' P(s' | s, a) v(s'); floats in place, or in `out`."""
     q = mdp.expectation(v)
     if q.dtype == object or r.dtype == object:
         return r + (q if _is_one(mdp.discount) else mdp.discount * q)
     if not _is_one(mdp.discount):
         q *= mdp.discount
-    q += r
-    return q
+    return np.add(q, r, out=q if out is None else out)

@@ -25,13 +25,18 @@ from mdps.errors import OutOfReach
 from mdps.kernels import Sparse
 from mdps.model import MDP
 from mdps.occupancy import checked_axes
+from mdps.stacks import in_chunks
 from mdps.trajectories import Trajectories, trajectories
 
 
 def log_partition(mdp: MDP, reward: Any, *, temperature: Any = 1) -> Any:
     """log Z in nats, by messages; one number for each model of a stack."""
-    messages, _ = _messages(mdp, reward, temperature)
-    return _log_partition(mdp, messages)
+
+    def solve(mdp: MDP, reward: np.ndarray) -> Any:
+        messages, _ = _messages(mdp, reward, temperature)
+        return _log_partition(mdp, messages)
+
+    return in_chunks(solve, mdp, checked_reward(mdp, reward))
 
 
 def law(mdp: MDP | Trajectories, reward: Any, *, temperature: Any = 1) -> np.ndarray:
@@ -81,23 +86,30 @@ def tilted_kernel(mdp: MDP, reward: Any, *, temperature: Any = 1) -> TiltedKerne
 def occupancy(mdp: MDP, reward: Any, *, temperature: Any = 1, axes: str = "sa") -> np.ndarray:
     """Discounted expected visits under p(tau), by messages; over `axes` 's', 'sa' (default) or 'sas'."""
     checked_axes(axes)
-    mu, steps = tilted_kernel(mdp, reward, temperature=temperature)
-    zero = scalars.constant(0, mdp.initial)
-    visits: Any = zero
-    weight: Any = 1
-    for step in steps:
-        joint = mu[..., :, None, None] * step
-        visits = visits + weight * joint
-        weight = weight * mdp.discount
-        mu = joint.sum(axis=(-3, -2)) + np.where(mdp.terminal, mu, zero)
     summed = {"s": (-2, -1), "sa": (-1,), "sas": ()}[axes]
-    return visits.sum(axis=summed) if summed else visits
+
+    def solve(mdp: MDP, reward: np.ndarray) -> np.ndarray:
+        mu, steps = tilted_kernel(mdp, reward, temperature=temperature)
+        zero = scalars.constant(0, mdp.initial)
+        visits: Any = zero
+        weight: Any = 1
+        for step in steps:
+            joint = mu[..., :, None, None] * step
+            visits = visits + weight * joint
+            weight = weight * mdp.discount
+            mu = joint.sum(axis=(-3, -2)) + np.where(mdp.terminal, mu, zero)
+        return visits.sum(axis=summed) if summed else visits
+
+    return in_chunks(solve, mdp, checked_reward(mdp, reward))
 
 
 def log_messages(mdp: MDP, reward: Any, *, temperature: Any = 1) -> np.ndarray:
     """log z_t(s), [..., t, s] of T+1 rows: the log weight of all that can follow s at t."""
-    messages, _ = _messages(mdp, reward, temperature)
-    return np.stack(messages, axis=len(mdp.batch_shape))
+
+    def solve(mdp: MDP, reward: np.ndarray) -> list[np.ndarray]:
+        return _messages(mdp, reward, temperature)[0]
+
+    return in_chunks(solve, mdp, checked_reward(mdp, reward))
 
 
 def _log_partition(mdp: MDP, messages: list[np.ndarray]) -> Any:

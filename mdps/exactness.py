@@ -124,9 +124,7 @@ def _objects(numbers: Any) -> np.ndarray:
     return np.array(list(numbers), dtype=object)
 
 
-def _reading(
-    floats: list, given: np.ndarray, exact: np.ndarray, row: np.ndarray, summing: np.ndarray
-) -> Reading:
+def _reading(floats: list, given: np.ndarray, exact: np.ndarray, row: np.ndarray, summing: np.ndarray) -> Reading:
     at = np.flatnonzero(np.asarray(exact != given, dtype=bool))
     if not len(at):
         return Reading(0, 0, ZERO, None)
@@ -159,9 +157,7 @@ def exact_distribution(row: Any) -> np.ndarray:
     if wrong.any() or np.asarray(array < 0, dtype=bool).any():
         sums = np.atleast_1d(array.sum(axis=-1))[np.atleast_1d(wrong)]
         found = f"a row sums to {sums[0]}" if len(sums) else "an entry is negative"
-        raise InvalidArgument(
-            f"{found}; expected probabilities that sum to 1. mdps.normalized(...) divides by the sum"
-        )
+        raise InvalidArgument(f"{found}; expected probabilities that sum to 1. mdps.normalized(...) divides by the sum")
     return array if array.dtype == object else exact_rows(array)[0]
 
 

@@ -5,32 +5,44 @@
 
 Solvers ask a kernel for these two and nothing else, so one recursion serves every storage:
 
-=========  ===============================================================  =======================================
-`Dense`    transition [..., s, a, s'] of floats, with leading batch axes    matrix products
-`Sparse`   CSR matrix of floats, stored by rows a * S + s                   products with it and its transpose
-`Listed`   transition [s, a, s'] of any other number type                   the non-zero entries alone, one by one
-=========  ===============================================================  =======================================
+=========  ===================================================  =============================================
+`Dense`    floats [..., s, a, s'], a stack batch-fastest        matrix products, einsum over stacks
+`Sparse`   a matrix of floats, stored by rows a * S + s         products with it and its transpose
+`Listed`   [..., s, a, s'] of any other number type             the non-zero entries alone, one by one
+=========  ===================================================  =============================================
 
 Each holds `support`, which says where the model as given is non-zero; it is computed once and never again, since a
-number type may not be able to tell. `map(f)` gives the kernel of the numbers f(P), of the same support.
+number type may not be able to tell. `map(f)` gives the kernel of the numbers f(P), of the same support, and
+`rearranged(f)` that of the stack whose arrays are f(P) and f(support).
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 
 from mdps import scalars
+from mdps.errors import OutOfReach
+from mdps.stacks import batch_fastest
+
+Rearrangement = Callable[[np.ndarray], np.ndarray]
 
 
 class Dense:
     """A float64 array [..., s, a, s'], possibly a stack."""
 
-    def __init__(self, transition: np.ndarray) -> None:
-        self.transition = transition
-        self.support = transition != 0
-        self.available = self.support.any(axis=-1)
+    def __init__(self, transition: np.ndarray, support: np.ndarray | None = None) -> None:
+        n_axes = transition.ndim - 3
+        self.transition = batch_fastest(transition, n_axes) if n_axes else np.ascontiguousarray(transition)
+        self.transition.flags.writeable = False
+        self.support = self.transition != 0 if support is None else support
+
+    @cached_property
+    def available(self) -> np.ndarray:
+        """Which actions exist where, [..., s, a]."""
+        return np.asarray(self.support.any(axis=-1))
 
     def expectation(self, v: np.ndarray) -> np.ndarray:
         """sum_s' P(s' | s, a) v(s'), of shape [..., s, a]."""
@@ -48,10 +60,17 @@ class Dense:
             return x.ravel() @ self.transition.reshape(-1, self.transition.shape[-1])
         return np.einsum("...sa,...sax->...x", x, self.transition)
 
+    def aligned(self, x: np.ndarray) -> np.ndarray:
+        """An array [..., s, a] in the memory order of what `expectation` returns."""
+        return x
+
     def map(self, f: Callable[[np.ndarray], np.ndarray]) -> "Dense | Listed":
         """The kernel of the numbers f(P)."""
-        numbers = f(self.transition)
-        return Listed(numbers, self.support) if numbers.dtype == object else _with_support(Dense, numbers, self.support)
+        return _of_numbers(f(self.transition), self.support)
+
+    def rearranged(self, f: Rearrangement) -> "Dense":
+        """The kernel of another choice of models."""
+        return Dense(f(self.transition), f(self.support))
 
 
 class Listed:
@@ -59,8 +78,8 @@ class Listed:
 
     def __init__(self, transition: np.ndarray, support: np.ndarray) -> None:
         self.transition = transition
+        self.transition.flags.writeable = False
         self.support = support
-        self.available = support.any(axis=-1)
         self._zero = scalars.constant(0, transition)
         self._batched = transition.ndim > 3
         if not self._batched:
@@ -71,6 +90,11 @@ class Listed:
             self._reached, self._first_reached = np.unique(self._target[self._by_target], return_index=True)
             self._from = source[self._by_target]
             self._weight_by_target = self._weight[self._by_target]
+
+    @cached_property
+    def available(self) -> np.ndarray:
+        """Which actions exist where, [..., s, a]."""
+        return np.asarray(self.support.any(axis=-1))
 
     def expectation(self, v: np.ndarray) -> np.ndarray:
         """sum_s' P(s' | s, a) v(s'), of shape [..., s, a]."""
@@ -89,30 +113,41 @@ class Listed:
         result[self._reached] = np.add.reduceat(moved, self._first_reached)
         return result
 
+    def aligned(self, x: np.ndarray) -> np.ndarray:
+        """An array [..., s, a] in the memory order of what `expectation` returns."""
+        return x
+
     def map(self, f: Callable[[np.ndarray], np.ndarray]) -> "Dense | Listed":
         """The kernel of the numbers f(P)."""
-        numbers = f(self.transition)
-        return Listed(numbers, self.support) if numbers.dtype == object else _with_support(Dense, numbers, self.support)
+        return _of_numbers(f(self.transition), self.support)
+
+    def rearranged(self, f: Rearrangement) -> "Listed":
+        """The kernel of another choice of models."""
+        return Listed(f(self.transition), f(self.support))
 
 
 class Sparse:
-    """A CSR matrix of float64 with one row for each (s, a), stored action by action: row a * S + s.
+    """A matrix of float64 with one row for each (s, a), stored action by action: row a * S + s.
 
-    Arrays documented as [s, a] are transposes of the (A, S) arrays that the products use, without a copy.
+    Arrays documented as [s, a] are transposes of the (A, S) arrays that the products use, without a copy: along
+    states, the longer axis, every loop runs through memory without a jump.
+
+    Where states are so many that v would leave the cache, the products fetch it at random and wait for memory. The
+    non-zero entries are then listed by blocks of s', each of which the cache can hold; the sums remain in order.
     """
 
     def __init__(self, rows_by_state: Any) -> None:
         n_states = rows_by_state.shape[1]
         n_actions = rows_by_state.shape[0] // n_states
-        rows = (np.arange(n_states)[None, :] * n_actions + np.arange(n_actions)[:, None]).ravel()
-        matrix = scipy.sparse.csr_array(rows_by_state, dtype=float)[rows]
-        matrix.sum_duplicates()
-        if max(matrix.shape[1], matrix.nnz) < 2**31:
-            matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
-        self.matrix = matrix
         self.shape = (n_states, n_actions)
-        self._transpose = matrix.T
+        given = scipy.sparse.csr_array(rows_by_state, dtype=float).tocoo()
+        index = np.int32 if max(n_states * n_actions, given.nnz) < 2**31 else np.int64
+        s, a = np.divmod(given.row, n_actions)
+        rows, columns = (a * n_states + s).astype(index), given.col.astype(index)
+        matrix: Any = scipy.sparse.coo_array((given.data, (rows, columns)), shape=given.shape).tocsr()
         self.available = (np.diff(matrix.indptr) > 0).reshape(n_actions, n_states).T
+        self.matrix = matrix if n_states <= CACHED_STATES else _by_blocks(matrix)
+        self._transpose = self.matrix.T
 
     def expectation(self, v: np.ndarray) -> np.ndarray:
         """sum_s' P(s' | s, a) v(s'), of shape [s, a]."""
@@ -122,11 +157,27 @@ class Sparse:
         """sum_s,a x(s, a) P(s' | s, a), of shape [s']."""
         return self._transpose @ x.T.ravel()
 
+    def aligned(self, x: np.ndarray) -> np.ndarray:
+        """An array [s, a] in the memory order of what `expectation` returns."""
+        return np.asfortranarray(x)
+
+    def rearranged(self, f: Rearrangement) -> "Sparse":
+        """Not of sparse models."""
+        raise OutOfReach("stacks are of dense models; solve sparse ones one after the other")
+
 
 Kernel = Dense | Listed | Sparse
 
+CACHED_STATES = 2**17  # 1 MB of values of v, with as much again for what streams by
 
-def _with_support(storage: type[Dense], numbers: np.ndarray, support: np.ndarray) -> Dense:
-    kernel = storage(numbers)
-    kernel.support, kernel.available = support, support.any(axis=-1)
-    return kernel
+
+def _by_blocks(matrix: scipy.sparse.csr_array) -> scipy.sparse.coo_array:
+    """The entries of a matrix by blocks of columns, within a block row after row."""
+    entries = matrix.tocoo()
+    order = np.argsort((entries.col // CACHED_STATES).astype(np.uint16), kind="stable")
+    rows, columns = entries.row[order], entries.col[order]
+    return scipy.sparse.coo_array((entries.data[order], (rows, columns)), shape=matrix.shape)
+
+
+def _of_numbers(numbers: np.ndarray, support: np.ndarray) -> Dense | Listed:
+    return Listed(numbers, support) if numbers.dtype == object else Dense(numbers, support)

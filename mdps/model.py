@@ -25,7 +25,7 @@ import numpy as np
 import scipy.sparse
 
 from mdps import door, scalars
-from mdps.errors import InvalidArgument
+from mdps.errors import InvalidArgument, OutOfReach
 from mdps.kernels import Dense, Kernel, Listed, Sparse
 from mdps.stacks import batch_fastest
 
@@ -94,7 +94,7 @@ class MDP:
             "discount": discount,
             "kernel": kernel,
             "available": door.frozen(kernel.available),
-            "terminal": door.frozen(~kernel.available.any(axis=-1)),
+            "terminal": door.frozen(~np.asarray(kernel.available.any(axis=-1))),
             "level": level,
             "changes": tuple(self.changes),
         }
@@ -116,6 +116,16 @@ class MDP:
         """A."""
         return self.available.shape[-1]
 
+    @property
+    def support(self) -> np.ndarray:
+        """Which transitions are possible, [..., s, a, s'], as the model was given.
+
+        Errors: `OutOfReach` for a sparse model, of which this would be a dense array.
+        """
+        if isinstance(self.kernel, Sparse):
+            raise OutOfReach("a sparse model has no dense array of transitions; build a small dense model")
+        return self.kernel.support
+
     def expectation(self, v: np.ndarray) -> np.ndarray:
         """sum_s' P(s' | s, a) v(s'), of shape [..., s, a]."""
         return self.kernel.expectation(v)
@@ -133,21 +143,30 @@ class MDP:
         try:
             np.broadcast_to(np.empty(self.batch_shape), shape)
         except (TypeError, ValueError):
-            raise InvalidArgument(f"models of batch shape {self.batch_shape} do not broadcast to {batch_shape}") from None
+            raise InvalidArgument(
+                f"models of batch shape {self.batch_shape} do not broadcast to {batch_shape}"
+            ) from None
         n_axes = len(self.batch_shape)
         return self._rearranged(lambda x: np.broadcast_to(x, shape + x.shape[n_axes:]))
 
     def at(self, index: Any) -> "MDP":
         """The models of a stack at an index of its batch axes: `mdp.at(3)`, `mdp.at((0, slice(5)))`."""
-        index = index if isinstance(index, tuple) else (index,)
-        if len(index) > len(self.batch_shape) or any(i is None or i is Ellipsis for i in index):
-            raise InvalidArgument(f"index {index} is not into the batch axes {self.batch_shape} of the model")
-        return self._rearranged(lambda x: x[index])
+        axes = index if isinstance(index, tuple) else (index,)
+        try:
+            if any(i is None or i is Ellipsis for i in axes):
+                raise IndexError("expected integers, slices or masks")
+            np.broadcast_to(0, self.batch_shape)[axes]
+        except IndexError as error:
+            raise InvalidArgument(f"index {index} into the batch axes {self.batch_shape}: {error}") from None
+        return self._rearranged(lambda x: x[axes])
 
     def _rearranged(self, f: Callable[[np.ndarray], np.ndarray]) -> "MDP":
+        """Another choice of models: f of every array that has batch axes."""
         other = object.__new__(MDP)
-        kernel = self.kernel.rearranged(f)
+        kernel: Any = self.kernel.rearranged(f)
         arrays = {name: f(getattr(self, name)) for name in ("initial", "final_value", "available", "terminal")}
+        for array in arrays.values():
+            array.flags.writeable = False
         other.__dict__.update(self.__dict__, kernel=kernel, transition=kernel.transition, **arrays)
         return other
 
@@ -225,10 +244,11 @@ class MDP:
         same_frame = (self.horizon, self.level, self.discount) == (other.horizon, other.level, other.discount)
         if not same_frame or isinstance(self.kernel, Sparse) != isinstance(other.kernel, Sparse):
             return False
+        names = ["transition", "initial", "final_value"]
         if isinstance(self.kernel, Sparse) and isinstance(other.kernel, Sparse):
-            same = self.kernel.matrix.shape == other.kernel.matrix.shape
-            return same and (self.kernel.matrix != other.kernel.matrix).nnz == 0
-        pairs = [
-            (getattr(self, name), getattr(other, name)) for name in ("transition", "initial", "final_value")
-        ]
+            mine: Any = self.kernel.matrix
+            if self.kernel.shape != other.kernel.shape or np.any((mine != other.kernel.matrix).data):
+                return False
+            names.remove("transition")
+        pairs = [(getattr(self, name), getattr(other, name)) for name in names]
         return all(x.shape == y.shape and bool((x == y).all()) for x, y in pairs)

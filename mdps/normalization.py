@@ -71,9 +71,7 @@ def normalized_model(
         starts = scalars.convert(starts, level)
     sums = _sums("initial", starts)
     if sums.empty.any():
-        raise InvalidModel(
-            "initial is all zero; expected where trajectories start, as counts or probabilities"
-        )
+        raise InvalidModel("initial is all zero; expected where trajectories start, as counts or probabilities")
     changes += _said("initial", sums)
     starts = _divided(starts, sums)
     return MDP(rows, starts, horizon=horizon, discount=discount, final_value=final_value, changes=changes)
@@ -122,9 +120,7 @@ def _divided(weights: np.ndarray, sums: Sums) -> np.ndarray:
 def _still_positive(divided: np.ndarray, weights: np.ndarray) -> np.ndarray:
     if divided.dtype != object and ((divided == 0) & (weights != 0)).any():
         small = weights[(divided == 0) & (weights != 0)][0]
-        raise InvalidModel(
-            f"the weight {small} is positive, but too small beside its row for a float; write Fractions"
-        )
+        raise InvalidModel(f"the weight {small} is positive, but too small beside its row for a float; write Fractions")
     return divided
 
 
@@ -151,9 +147,7 @@ def _sparse_rows(matrix: Any, empty: str | None) -> tuple[Any, tuple[str, ...]]:
     if len(wrong):
         row = int(np.searchsorted(matrix.indptr, wrong[0], side="right")) - 1
         place = [*divmod(row, n_actions), int(matrix.indices[wrong[0]])]
-        raise InvalidModel(
-            f"transition{place} is {matrix.data[wrong[0]]}; expected a weight, finite and not negative"
-        )
+        raise InvalidModel(f"transition{place} is {matrix.data[wrong[0]]}; expected a weight, finite and not negative")
     matrix.eliminate_zeros()
     entries = np.diff(matrix.indptr)
     sums = _with_sums(_total(matrix), entries)

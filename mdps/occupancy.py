@@ -1,6 +1,7 @@
 """What a policy does: where it is, what it visits, what it earns.
 
-    mu_0 = rho,   mu_t(s, a) = mu_t(s) pi_t(a | s),   mu_{t+1}(s') = sum_s,a mu_t(s, a) P(s' | s, a) + [s' terminal] mu_t(s')
+    mu_0 = rho,   mu_t(s, a) = mu_t(s) pi_t(a | s)
+    mu_{t+1}(s') = sum_s,a mu_t(s, a) P(s' | s, a) + [s' terminal] mu_t(s')
 
     occupancy  mu(s, a) = sum_t gamma^t mu_t(s, a)        discounted expected visits, unnormalized
     value      V_t(s)   = sum_a pi_t(a | s) (r(s, a) + gamma sum_s' P(s' | s, a) V_{t+1}(s')),   V_T = f
@@ -11,6 +12,7 @@ probability that there is a decision at t. Marginals are probabilities and never
 Source: puterman1994.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from mdps.arguments import checked_horizon, checked_policy, checked_reward, expe
 from mdps.errors import InvalidArgument, OutOfReach
 from mdps.kernels import Sparse
 from mdps.model import MDP
+from mdps.stacks import in_chunks
 
 AXES = ("s", "sa", "sas")
 
@@ -33,34 +36,48 @@ def checked_axes(axes: str) -> str:
 
 def policy_value(mdp: MDP, reward: Any, policy: Any) -> np.ndarray:
     """Expected discounted return of a policy from each state at each step, [..., t, s] of T+1 rows; no entropy."""
-    r = expected_reward(mdp, checked_reward(mdp, reward))
-    steps = np.moveaxis(checked_policy(mdp, policy), -3, 0)
+    return in_chunks(_policy_value, mdp, checked_reward(mdp, reward), checked_policy(mdp, policy))
+
+
+def _policy_value(mdp: MDP, reward: np.ndarray, policy: np.ndarray) -> list[np.ndarray]:
+    r = expected_reward(mdp, reward)
     v = mdp.final_value
     values = [v]
     zero = scalars.constant(0, v)
-    for pi in steps[::-1]:
+    for pi in np.moveaxis(policy, -3, 0)[::-1]:
         q = r + mdp.discount * mdp.expectation(v)
         v = np.where(mdp.available, pi * q, zero).sum(axis=-1)
         v = np.where(mdp.terminal, mdp.final_value, v)
         values.append(v)
-    return np.stack(values[::-1], axis=len(mdp.batch_shape))
+    return values[::-1]
 
 
 def state_marginals(mdp: MDP, policy: Any) -> np.ndarray:
     """Probability of being in s at step t, [..., t, s] of T+1 rows that sum to 1; mass that has ended stays."""
-    steps = np.moveaxis(checked_policy(mdp, policy), -3, 0)
-    mu = mdp.initial
-    rows = [mu]
-    for pi in steps:
-        mu = _moved(mdp, mu[..., None] * pi, mu)
-        rows.append(mu)
-    return np.stack(rows, axis=len(mdp.batch_shape))
+
+    def solve(mdp: MDP, policy: np.ndarray) -> list[np.ndarray]:
+        moved, mu = _dynamics(mdp), mdp.initial
+        rows = [mu]
+        for pi in np.moveaxis(policy, -3, 0):
+            mu = moved(mu[..., None] * pi, mu)
+            rows.append(mu)
+        return rows
+
+    return in_chunks(solve, mdp, checked_policy(mdp, policy))
 
 
 def marginals(mdp: MDP, policy: Any) -> np.ndarray:
     """Probability of deciding a in s at step t, [..., t, s, a]; undiscounted."""
-    steps = checked_policy(mdp, policy)
-    return state_marginals(mdp, policy)[..., :-1, :, None] * steps
+
+    def solve(mdp: MDP, policy: np.ndarray) -> list[np.ndarray]:
+        moved, mu = _dynamics(mdp), mdp.initial
+        rows = []
+        for pi in np.moveaxis(policy, -3, 0):
+            rows.append(mu[..., None] * pi)
+            mu = moved(rows[-1], mu)
+        return rows
+
+    return in_chunks(solve, mdp, checked_policy(mdp, policy))
 
 
 def occupancy(mdp: MDP, policy: Any, *, axes: str = "sa") -> np.ndarray:
@@ -75,20 +92,25 @@ def occupancy(mdp: MDP, policy: Any, *, axes: str = "sa") -> np.ndarray:
     """
     checked_axes(axes)
     checked_horizon(mdp)
-    steps = np.moveaxis(checked_policy(mdp, policy), -3, 0)
-    return occupancy_of_steps(mdp, iter(steps), axes=axes)
+
+    def visits(mdp: MDP, policy: np.ndarray) -> np.ndarray:
+        return occupancy_of_steps(mdp, np.moveaxis(policy, -3, 0), axes=axes)
+
+    return in_chunks(visits, mdp, checked_policy(mdp, policy))
 
 
-def occupancy_of_steps(mdp: MDP, steps: Any, *, axes: str = "sa", overwrite: bool = False) -> np.ndarray:
-    """The occupancy of checked policies [..., s, a], given step by step; `overwrite` lets floats reuse their memory."""
+def occupancy_of_steps(mdp: MDP, steps: Iterable[np.ndarray], *, axes: str = "sa") -> np.ndarray:
+    """The occupancy of checked policies [..., s, a], given step by step."""
     mu = mdp.initial
+    moved = _dynamics(mdp)
+    joint: Any = None
     visits: Any = None
     weight: Any = 1
     for pi in steps:
-        joint = np.multiply(pi, mu[..., None], out=pi) if overwrite and pi.dtype != object else mu[..., None] * pi
+        joint = np.multiply(mu[..., None], pi, out=joint)  # the same memory at each step
         discounted = joint if mdp.discount == 1 else weight * joint
         visits = np.copy(discounted) if visits is None else np.add(visits, discounted, out=visits)
-        mu = _moved(mdp, joint, mu)
+        mu = moved(joint, mu)
         weight = weight * mdp.discount
     return over_axes(mdp, visits, axes)
 
@@ -104,9 +126,8 @@ def over_axes(mdp: MDP, visits: np.ndarray, axes: str) -> np.ndarray:
     return visits[..., None] * mdp.transition
 
 
-def _moved(mdp: MDP, joint: np.ndarray, mu: np.ndarray) -> np.ndarray:
-    """One step of the dynamics: the pushforward of mu(s, a), and what has ended stays."""
-    moved = mdp.pushforward(joint)
+def _dynamics(mdp: MDP) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """One step, of mu(s, a) and mu(s): the pushforward of mu(s, a), and what has ended stays."""
     if not mdp.terminal.any():
-        return moved
-    return moved + np.where(mdp.terminal, mu, scalars.constant(0, mu))
+        return lambda joint, mu: mdp.pushforward(joint)
+    return lambda joint, mu: mdp.pushforward(joint) + np.where(mdp.terminal, mu, scalars.constant(0, mu))

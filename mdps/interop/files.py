@@ -38,9 +38,7 @@ REQUIRED = ("initial", "horizon")
 KEYS = ("transition", *REQUIRED, "discount", "final_value", "reward", "changes", *SPARSE)
 NOT_NUMBERS = ("horizon", "changes")
 _RATIONAL = r"(?P<top>\d+)(?:/(?P<bottom>0*[1-9]\d*))?"
-_TERM = re.compile(
-    rf"(?P<sign>[+-])(?:{_RATIONAL}(?:\*log\((?P<argument>[1-9]\d*)\))?|log\((?P<alone>[1-9]\d*)\))"
-)
+_TERM = re.compile(rf"(?P<sign>[+-])(?:{_RATIONAL}(?:\*log\((?P<argument>[1-9]\d*)\))?|log\((?P<alone>[1-9]\d*)\))")
 
 
 def save_npz(path: str | os.PathLike[str], mdp: MDP, reward: Any = None) -> None:
@@ -105,13 +103,9 @@ def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     unknown = [name for name in arrays if name not in KEYS]
     if missing or unknown:
         faults = [
-            f"{', '.join(names)} {fault}"
-            for names, fault in ((missing, "missing"), (unknown, "unknown"))
-            if names
+            f"{', '.join(names)} {fault}" for names, fault in ((missing, "missing"), (unknown, "unknown")) if names
         ]
-        raise InvalidArgument(
-            f"the keys are not those of a model: {'; '.join(faults)}. Expected {', '.join(KEYS[:6])}"
-        )
+        raise InvalidArgument(f"the keys are not those of a model: {'; '.join(faults)}. Expected {', '.join(KEYS[:6])}")
     return {
         name: _parsed(array) if array.dtype.kind == "U" and name not in NOT_NUMBERS else array
         for name, array in arrays.items()

@@ -147,9 +147,7 @@ def _arrays(
     return transition, reward, changes
 
 
-def _exact_rows(
-    floats: np.ndarray, rows: Rows, number: dict[Node, int]
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def _exact_rows(floats: np.ndarray, rows: Rows, number: dict[Node, int]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Rows of floats are read, rows that the table has in exact numbers are kept."""
     transition = np.full(floats.shape, ZERO, dtype=object)
     of_floats = np.ones(floats.shape[:2], dtype=bool)

@@ -120,9 +120,7 @@ class Dual:
             return NotImplemented
         if exponent == 0:
             return self.value**0
-        return self._with(
-            self.value**exponent, _scaled(self._partials, exponent * self.value ** (exponent - 1))
-        )
+        return self._with(self.value**exponent, _scaled(self._partials, exponent * self.value ** (exponent - 1)))
 
     def __bool__(self) -> bool:
         return bool(_bare(self) != 0)

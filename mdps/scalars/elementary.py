@@ -225,7 +225,7 @@ def log_normalized(
         x, overwrite = x if overwrite else np.copy(x), True
         np.copyto(x, -np.inf, where=np.logical_not(where))
     shift = x.max(axis=-1, keepdims=True)
-    none = np.False_ if everywhere else shift == -np.inf  # the slices in which nothing takes part
+    none: Any = np.False_ if everywhere else shift == -np.inf  # the slices in which nothing takes part
     np.copyto(shift, 0.0, where=none)
     weight = np.subtract(x, shift, out=x if overwrite else None)
     total = np.exp(weight, out=weight).sum(axis=-1, keepdims=True)
