@@ -1,0 +1,161 @@
+"""Judging somebody's function: does it compute what it says it computes?
+
+    verdict = judge(my_gradient, to="causal.gradient")
+
+asks the function on several hundred exact instances, small first, and holds its floats against the enclosed truth; what
+they may be off by is derived for each entry, see `question`. The verdict says `consistent` or `differs`; where it
+differs, on which instance, the smallest found, by how much and where.
+"""
+
+import time
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any
+
+import numpy as np
+
+from equivalence.evidence.verdict import CONSISTENT, DIFFERS
+from equivalence.testing import report
+from equivalence.testing.answer import Answer, asked
+from equivalence.testing.generator import instances as generated
+from equivalence.testing.kinds import Kinds, kinds_of
+from equivalence.testing.question import Question, question
+from equivalence.testing.reducer import complexity, reduced
+from equivalence.testing.targets import Instance, Layout, find_target
+from equivalence.testing.verdict import Verdict
+from mdps import InvalidArgument
+
+INSTANCES = 300
+MAX_TRAJECTORIES = 500  # of a model whose trajectories are the axis of the answer
+
+
+class Refuted(AssertionError):
+    """A judged test whose subject differs from its target; the message is the whole report."""
+
+
+def judge(
+    subject: Callable[..., Any],
+    *,
+    to: str,
+    reward_axes: str = "sa",
+    policy_axes: str = "tsa",
+    axes: str = "sa",
+    temperature: bool = False,
+    dtype: Any = np.float64,
+    instances: int = INSTANCES,
+    seed: int = 0,
+    **kinds: Any,
+) -> Verdict:
+    """The verdict on a function that should compute the target `to`, one of `TARGETS`.
+
+    subject      takes the target's arguments by position as plain arrays, a model as `transition, initial, horizon,
+                 discount`, and returns an array (or a tuple of arrays); it must not change what it is given.
+    reward_axes  's', 'sa' or 'sas': the shape of rewards and experts.     policy_axes  'tsa' or 'sa'.
+    axes         's', 'sa' or 'sas': the shape of an occupancy.
+    temperature  whether the subject takes the temperature, as its last argument; otherwise it is 1.
+    dtype        of the arrays that it is given, np.float64 or np.float32; also how exactly it is judged.
+    instances    how many.    seed  which ones; the same seed gives the same ones.
+    kinds        which kinds of instances it is asked on, see `ModelKinds` and `SpaceKinds`: `terminal=False` leaves out
+                 models with terminal states, `discounts=(1,)`, `largest_reward=50`, `max_states=3`, ...
+
+    Errors: `InvalidArgument` for an unknown target or option, and where no instance is of the kinds asked for. What the
+    subject raises is part of the verdict.
+    """
+    if not callable(subject):
+        raise InvalidArgument(f"the subject is {subject!r}; expected a function")
+    if np.dtype(dtype) not in (np.dtype(np.float64), np.dtype(np.float32)):
+        raise InvalidArgument(f"dtype is {dtype}; expected np.float64 or np.float32")
+    if "temperatures" in kinds and not temperature:
+        raise InvalidArgument("temperatures are passed to a subject that takes one: say temperature=True")
+    if instances < 1:
+        raise InvalidArgument(f"instances is {instances}; expected at least 1")
+    started = time.perf_counter()
+    target = find_target(to, Layout(reward_axes, policy_axes, axes, temperature))
+    listed = {"max_trajectories": MAX_TRAJECTORIES} if to == "boltzmann.law" else {}
+    wanted = kinds_of(target.on_model, listed | kinds)
+    answers = [asked(subject, q, dtype) for q in _questions(target.name, target.layout, wanted, instances, seed)]
+    wrong = [answer for answer in answers if not answer.right]
+    smallest = _smallest(subject, wrong, wanted, dtype) if wrong else None
+    name, margin = _name(subject), max(answer.margin for answer in answers)
+    if smallest is None:
+        message = report.agreement(name, answers, margin, time.perf_counter() - started, kinds)
+    else:
+        message = report.difference(name, smallest, answers, dtype, kinds)
+    return Verdict(
+        subject=name,
+        target=target.name,
+        outcome=DIFFERS if smallest else CONSISTENT,
+        instances=len(answers),
+        differing=len(wrong),
+        margin=margin,
+        unit_roundoff=max(answer.unit_roundoff for answer in answers),
+        covered=report.coverage(answers),
+        message=message,
+        arguments=smallest.question.arguments(dtype) if smallest else (),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def judged(*, to: str, **options: Any) -> Callable[[Callable[..., Callable[..., Any]]], Callable[..., None]]:
+    """Decorate a test that returns the subject: it passes if the subject agrees with the target `to`.
+
+        @judged(to="causal.gradient")
+        def test_gradient():
+            return my_gradient
+
+    The options are those of `judge`. Errors: `Refuted`, an AssertionError with the report, where the subject differs.
+    """
+
+    def decorate(test: Callable[..., Callable[..., Any]]) -> Callable[..., None]:
+        @wraps(test)
+        def judged_test(*arguments: Any, **keywords: Any) -> None:
+            __tracebackhide__ = True  # pytest shows the report alone
+            subject = test(*arguments, **keywords)
+            if not callable(subject):
+                returned = f"{test.__name__} returned {subject!r}"
+                raise InvalidArgument(f"{returned}; a judged test returns the function to judge")
+            verdict = judge(subject, to=to, **options)
+            if not verdict.agrees:
+                raise Refuted(verdict.message)
+
+        return judged_test
+
+    return decorate
+
+
+def _name(subject: Callable[..., Any]) -> str:
+    inner = getattr(subject, "func", subject)  # of a functools.partial
+    name = getattr(inner, "__name__", type(inner).__name__)
+    return name if name.isidentifier() else "subject"
+
+
+@lru_cache(maxsize=16)
+def _questions(name: str, layout: Layout, kinds: Kinds, count: int, seed: int) -> tuple[Question, ...]:
+    """The questions of a target, kept for the next subject."""
+    target = find_target(name, layout)
+    found = [question(target, instance) for instance in generated(target, kinds, count, seed)]
+    answered = tuple(q for q in found if q is not None)
+    if not answered:
+        raise InvalidArgument(f"no instance of the kinds {kinds} has an answer; allow more kinds")
+    return answered
+
+
+def _smallest(subject: Callable[..., Any], wrong: list[Answer], kinds: Kinds, dtype: Any) -> Answer:
+    """The answer to the smallest instance found on which the subject fails as it does."""
+    first = min(wrong, key=lambda answer: (not answer.gross, complexity(answer.question.instance)))
+    target = first.question.target
+    found = first
+
+    def shows(instance: Instance) -> bool:
+        nonlocal found
+        if not kinds.admit(instance):
+            return False
+        smaller = question(target, instance)
+        answer = None if smaller is None else asked(subject, smaller, dtype)
+        if answer is None or answer.trouble != first.trouble or (first.gross and not answer.gross):
+            return False
+        found = answer
+        return True
+
+    reduced(first.question.instance, target, shows)
+    return found

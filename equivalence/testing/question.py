@@ -1,0 +1,172 @@
+"""A question: one exact instance, what a subject is given of it, the true answer, and what floats may be off by.
+
+The truth is a ball of the exact instance, kept as two floats high + low. The subject sees the instance rounded to its
+type of floats, so
+
+    allowed = ALLOWANCE * max(bound, u * scale),      u the unit roundoff of that type
+
+where `bound` is the node-wise rounding bound of `mdps.scalars.rounding`, derived for this formula (and for other right
+ones, `Target.roads`) on this instance, rounding of the inputs included, and `scale` is the largest absolute entry of
+the answer. Nobody types a tolerance.
+
+Why the allowance. The bound holds for any order of summation within one formula. A subject may compute other nodes: an
+exponent twice, a recursion forwards, a linear system in one piece (which is accurate to the norm of the answer and not
+entry by entry, hence the scale), every trajectory by itself. ALLOWANCE = 8 gives away 3 bits of 53; the right variants
+in tests/equivalence/testing reach less than half of it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from flint import arb
+
+from equivalence.testing.targets import Instance, Target
+from mdps import MDP, InvalidArgument, InvalidModel, OutOfReach, scalars
+from mdps.scalars.balls import precision
+from mdps.scalars.rounding import Tape
+
+ALLOWANCE = 8
+BITS = (192, 384, 768)
+
+
+class Truth(NamedTuple):
+    """One part of the true answer: the numbers high + low, low = 0 where it is infinite."""
+
+    high: np.ndarray
+    low: np.ndarray
+
+    @property
+    def scale(self) -> float:
+        """The largest absolute value of the finite entries."""
+        return float(np.abs(self.high[np.isfinite(self.high)]).max(initial=0.0))
+
+    def distance(self, answer: np.ndarray) -> np.ndarray:
+        """|answer - truth|, entry by entry; inf where one of them is not finite and they are not the same."""
+        with np.errstate(all="ignore"):
+            off = np.abs((answer - self.high) - self.low)
+        off = np.where(answer == self.high, np.abs(self.low), off)
+        return np.where(np.isnan(off), np.inf, off)
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """One instance for a target, with the truth; bounds are derived when they are asked for."""
+
+    target: Target
+    instance: Instance
+    truth: tuple[Truth, ...]
+    _allowed: dict[float, tuple[np.ndarray, ...]] = field(default_factory=dict, repr=False)
+
+    def arguments(self, dtype: Any) -> tuple[Any, ...]:
+        """What the subject is given: fresh writable arrays of the dtype, Python numbers for numbers."""
+        named: dict[str, Any] = {}
+        for name, value in _at("float", self.instance).items():
+            if name == "mdp":
+                named |= {"transition": value.transition, "initial": value.initial}
+                named |= {"horizon": int(value.horizon), "discount": float(value.discount)}
+            else:
+                named[name] = value
+        shaped = ((name, self.target.argument_axes(name)) for name in self.target.passed)
+        return tuple(
+            np.array(named[name], dtype=dtype) if axes else named[name] if name == "horizon" else float(named[name])
+            for name, axes in shaped
+        )
+
+    def floor(self, unit_roundoff: float) -> list[float]:
+        """What is allowed whatever the bound, of each part."""
+        return [ALLOWANCE * unit_roundoff * truth.scale for truth in self.truth]
+
+    def allowed(self, unit_roundoff: float) -> tuple[np.ndarray, ...]:
+        """What each entry of each part may be off by.
+
+        Cost: the formula over recorded floats, and a triangular solve; kept for the next subject.
+        """
+        if unit_roundoff not in self._allowed:
+            self._allowed[unit_roundoff] = tuple(
+                np.maximum(ALLOWANCE * bound, floor)
+                for bound, floor in zip(self._bounds(unit_roundoff), self.floor(unit_roundoff), strict=True)
+            )
+        return self._allowed[unit_roundoff]
+
+    def _bounds(self, unit_roundoff: float) -> list[np.ndarray]:
+        bounds = self._bounds_of(self.target.reference, unit_roundoff)
+        for road in self.target.roads:
+            pairs = zip(self._bounds_of(road, unit_roundoff), bounds, strict=True)
+            # where a road leaves the range of floats it is no road
+            bounds = [np.where(np.isfinite(other), np.maximum(other, own), own) for other, own in pairs]
+        return bounds
+
+    def _bounds_of(self, function: Any, unit_roundoff: float) -> list[np.ndarray]:
+        tape = Tape()
+        try:
+            with np.errstate(all="ignore"):  # a road may overflow; the bound is then infinite
+                parts = self.target.parts_of(function, _on_tape(tape, self.instance))
+        except TypeError:  # a formula that brings exact numbers in on the way: the radius of the same formula in balls
+            with precision(round(-np.log2(unit_roundoff))):
+                parts = self.target.parts_of(function, _at("ball", self.instance))
+                return [_radii(np.asarray(part, dtype=object)) for part in parts]
+        return [tape.bound(part, unit_roundoff=unit_roundoff) for part in parts]
+
+
+def question(target: Target, instance: Instance) -> Question | None:
+    """The question of an instance; None where it has no answer, or balls do not find it."""
+    for bits in BITS:
+        try:
+            with precision(bits):
+                parts = target.value(_at("ball", instance))
+                truths = [_truth(np.asarray(part, dtype=object)) for part in parts]
+        except OutOfReach as error:
+            if "raise the precision" not in str(error):
+                return None
+        except (InvalidArgument, InvalidModel):
+            return None
+        else:
+            if all(truth is not None for truth in truths):
+                return Question(target, instance, tuple(truth for truth in truths if truth is not None))
+    return None
+
+
+def _at(level: str, instance: Instance) -> dict[str, Any]:
+    """The instance in the arithmetic of a level."""
+    return _mapped(instance, lambda array: scalars.convert(array, level), lambda mdp: mdp.to(level))
+
+
+def _on_tape(tape: Tape, instance: Instance) -> dict[str, Any]:
+    """The floats of the instance, recorded as inputs that were rounded."""
+    return _mapped(instance, tape.leaves, lambda mdp: mdp.with_numbers(tape.leaves, "carrier"))
+
+
+def _mapped(
+    instance: Instance, on_numbers: Callable[[np.ndarray], np.ndarray], on_model: Callable[[MDP], MDP]
+) -> dict[str, Any]:
+    return {
+        name: on_model(x) if isinstance(x, MDP) else on_numbers(np.asarray(x, dtype=object))[()]
+        for name, x in instance.items()
+    }
+
+
+def _truth(balls: np.ndarray) -> Truth | None:
+    """The balls as pairs of floats; None where they are thicker than floats of twice the precision."""
+    high, low = np.empty(balls.shape), np.empty(balls.shape)
+    for index in np.ndindex(balls.shape):
+        entry: Any = balls[index]
+        x = arb(entry)
+        if x.is_finite():
+            radius, size = float(x.rad()), float(abs(x).mid())
+            if radius > max(2.0**-90 * size, 2.0**-140):
+                return None
+            # So thin a ball contains 0 where the answer is 0, or too small for any bound to notice.
+            high[index] = 0.0 if x.contains(0) else float(x.mid())
+            low[index] = 0.0 if x.contains(0) else float((x - arb(float(x.mid()))).mid())
+        elif x < 0 or x > 0:
+            high[index], low[index] = (-np.inf if x < 0 else np.inf), 0.0
+        else:
+            return None
+    return Truth(high, low)
+
+
+def _radii(balls: np.ndarray) -> np.ndarray:
+    radii = np.frompyfunc(lambda x: float(x.rad()) if isinstance(x, arb) and x.is_finite() else 0.0, 1, 1)(balls)
+    return np.asarray(radii, dtype=float)

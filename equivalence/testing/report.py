@@ -1,0 +1,211 @@
+"""What is said about a subject: two lines where it agrees, and where it differs all that one needs to mend it.
+
+The report of a difference shows what is expected; the smallest instance found, as code to paste; what the subject said
+and what is true, where the largest difference is and what was allowed; and in which kinds of instances it is right.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from equivalence.testing import hints
+from equivalence.testing.answer import VALUES, Answer
+from equivalence.testing.kinds import TRAITS, traits
+from equivalence.testing.literal import code, exact_texts
+from equivalence.testing.question import ALLOWANCE, Question
+from equivalence.testing.targets import AXIS_NAMES, Target, axes_text
+
+ROWS = 12  # entries that are shown
+
+
+class Part(NamedTuple):
+    """One part of an answer beside the truth: arrays of one shape, `axes` of which `name` is returned."""
+
+    name: str
+    axes: str
+    yours: np.ndarray
+    true: np.ndarray
+    text: np.ndarray
+    distance: np.ndarray
+    allowed: np.ndarray
+
+    @property
+    def off(self) -> np.ndarray:
+        """Which entries differ."""
+        return (self.distance > self.allowed) | np.isinf(self.distance)
+
+
+def coverage(answers: Sequence[Answer]) -> dict[str, int]:
+    """How many instances have a trait, and how many have it not, for the traits that tell instances apart."""
+    table = [traits(answer.question.instance) for answer in answers]
+    counts = {}
+    for trait in table[0]:
+        n = sum(row[trait] for row in table)
+        if 0 < n < len(table):
+            counts |= {trait: n, TRAITS[trait].opposite: len(table) - n}
+    return counts
+
+
+def agreement(name: str, answers: Sequence[Answer], margin: float, seconds: float, options: Mapping[str, Any]) -> str:
+    """The report on a subject that agrees: how well, and on what."""
+    target = answers[0].question.target.name
+    u = f"2^{int(np.log2(max(answer.unit_roundoff for answer in answers)))}"
+    error = f"at most {_short(margin)} of the allowed error ({ALLOWANCE} derived bounds, u = {u})"
+    first = f"{name} agrees with {target}: float, {len(answers)} instances, {error}, {seconds:.1f} s"
+    return f"{first}\n{_covered(answers, options)}"
+
+
+def difference(name: str, smallest: Answer, answers: Sequence[Answer], dtype: Any, options: Mapping[str, Any]) -> str:
+    """The report on a subject that differs, `smallest` being the answer to show."""
+    target = smallest.question.target
+    called = f"{name}({', '.join(target.passed)})"
+    lines = [
+        f"{name} differs from {target.name}",
+        "",
+        *_block([f"expected  {target.signature}", f"          {_meaning(target)}"]),
+        "",
+        f"The smallest instance found on which it differs ({_size(smallest.question)}):",
+        "",
+        *_block([*code(smallest.question, dtype), called]),
+        "",
+        *_zero_rows(smallest.question),
+        *_finding(smallest),
+        "",
+        *_over_all(answers, dtype),
+        _covered(answers, options),
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _meaning(target: Target) -> str:
+    fixed = "alpha" in target.meaning and not target.layout.temperature
+    return f"{target.meaning}{'; alpha = 1' if fixed else ''}"
+
+
+def _block(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def _zero_rows(question: Question) -> list[str]:
+    """What the rows of zeros of the instance mean, where there are any."""
+    mdp = question.instance.get("mdp")
+    if mdp is None or mdp.available.all():
+        return []
+    terminal = [f"state {s} is terminal" for s in np.flatnonzero(mdp.terminal)]
+    missing = [
+        f"action {a} is not available in state {s}" for s, a in np.argwhere(~mdp.available & ~mdp.terminal[:, None])
+    ]
+    return [f"Its rows of zeros say: {', '.join(terminal + missing)}.", ""]
+
+
+def _finding(answer: Answer) -> list[str]:
+    lines = [] if answer.trouble == VALUES else [f"There {answer.detail}."]
+    for part in _parts(answer) if answer.parts else ():
+        if part.off.any():
+            lines += [*([""] if lines else []), _worst(part), "", *_block(_table(part))]
+        elif part.name:
+            lines.append(f"`{part.name}` is right there.")
+    return lines
+
+
+def _parts(answer: Answer) -> list[Part]:
+    question = answer.question
+    rows = zip(
+        question.target.parts,
+        answer.parts,
+        question.truth,
+        exact_texts(question),
+        question.allowed(answer.unit_roundoff),
+        strict=True,
+    )
+    return [
+        Part(name, axes, yours, truth.high, text, truth.distance(yours), allowed)
+        for (name, axes), yours, truth, text, allowed in rows
+    ]
+
+
+def _worst(part: Part) -> str:
+    """Where the largest difference is; one that is not a number comes before all others."""
+    at = np.unravel_index(int(np.where(part.off, part.distance, -1.0).argmax()), part.off.shape)
+    size = float(part.distance[at])
+    how_much = f"off by {_short(size)}" if np.isfinite(size) else f"it is {float(part.yours[at])}"
+    counted = "The number differs"
+    if part.axes:
+        letters = zip(part.axes, at, strict=True)
+        index = ", ".join(f"{AXIS_NAMES.get(letter, letter)}={int(i)}" for letter, i in letters)
+        counted = f"{int(part.off.sum())} of {part.off.size} entries differ, most at [{index}]"
+    named = f"`{part.name}`: " if part.name else ""
+    return f"{named}{counted}: {how_much}, allowed {_short(float(part.allowed[at]))}."
+
+
+def _table(part: Part) -> list[str]:
+    """The entries, or those that are farthest off, with the truth beside them."""
+    order = np.arange(part.off.size)
+    if part.off.size > ROWS:
+        order = np.argsort(-np.where(part.off, part.distance, -1.0), axis=None, kind="stable")[:ROWS]
+    rows = [(axes_text(part.axes) if part.axes else "", "exact", "yours", "yours - exact", "yours / exact")]
+    for flat in order:
+        at = np.unravel_index(int(flat), part.off.shape)
+        x, y, off = part.yours[at], part.true[at], bool(part.off[at])
+        with np.errstate(all="ignore"):
+            gap, ratio = f"{x - y:.6g}", f"{x / y:.6g}" if y != 0 else ""
+        index = str([int(i) for i in at]) if part.axes else ""
+        rows.append((index, str(part.text[at]), repr(float(x)), gap if off else "right", ratio if off else ""))
+    columns = [column for column in zip(*rows, strict=True) if any(column)]
+    padded = [[cell.ljust(max(map(len, column))) for cell in column] for column in columns]
+    lines = ["   ".join(row) for row in zip(*padded, strict=True)]
+    return lines + ([f"... and {part.off.size - ROWS} more"] if part.off.size > ROWS else [])
+
+
+def _over_all(answers: Sequence[Answer], dtype: Any) -> list[str]:
+    wrong = [answer for answer in answers if not answer.right]
+    lines = [f"Of {len(answers)} instances it differs on {len(wrong)}."]
+    found = hints.remedies(answers, dtype)
+    lines += [f"On every instance {text}." for text in found]
+    if precise := hints.less_precise(answers):
+        lines.append(f"But {precise}.")
+    if not found and not precise:
+        lines += hints.where_right(answers)
+    return lines
+
+
+def _covered(answers: Sequence[Answer], options: Mapping[str, Any]) -> str:
+    table = [traits(answer.question.instance) for answer in answers]
+    told = [trait for trait in table[0] if trait not in (*hints.TRIVIAL, "no rows of zeros")]
+    if not answers[0].question.target.layout.temperature:
+        told = [trait for trait in told if trait != "temperature 1"]
+    counts = {TRAITS[trait].opposite: sum(not row[trait] for row in table) for trait in told}
+    asked = ", ".join(f"{name}={value!r}" for name, value in options.items())
+    parts = [
+        _sizes(answers),
+        ", ".join(f"{n} with {kind}" for kind, n in counts.items() if n),
+        ", ".join(f"none with {kind}" for kind, n in counts.items() if not n),
+        f"asked for {asked}" if asked else "",
+    ]
+    return f"covered: {'; '.join(filter(None, parts))}"
+
+
+def _sizes(answers: Sequence[Answer]) -> str:
+    instances = [answer.question.instance for answer in answers]
+    if "mdp" not in instances[0]:
+        return f"n = {_range([len(instance['energy']) for instance in instances])}"
+    names = {"S": "n_states", "A": "n_actions", "T": "horizon"}
+    models = [instance["mdp"] for instance in instances]
+    return ", ".join(f"{name} = {_range([getattr(mdp, size) for mdp in models])}" for name, size in names.items())
+
+
+def _range(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low}...{high}"
+
+
+def _size(question: Question) -> str:
+    if "mdp" not in question.instance:
+        return f"n = {len(question.instance['energy'])}"
+    mdp = question.instance["mdp"]
+    return f"S = {mdp.n_states}, A = {mdp.n_actions}, T = {mdp.horizon}"
+
+
+def _short(x: float) -> str:
+    return f"{x:.2g}"
