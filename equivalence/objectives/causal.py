@@ -19,6 +19,7 @@ is random.
 Source: ziebart2010; gleave2022.
 """
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def dual(mdp: MDP, reward: Any, expert: Any, *, temperature: Any = 1) -> Any:
     earned = (expert * reward).sum(axis=tuple(range(-len(axes), 0)))
 
     def first_value(mdp: MDP, reward: np.ndarray) -> np.ndarray:
-        *_, (_, v, _) = soft_backups(mdp, reward, alpha)
+        [(_, v, _)] = deque(soft_backups(mdp, reward, alpha), maxlen=1)
         return v
 
     v = in_chunks(first_value, mdp, reward)

@@ -71,8 +71,10 @@ def judge(
         raise InvalidArgument(f"instances is {instances}; expected at least 1")
     started = time.perf_counter()
     target = find_target(to, Layout(reward_axes, policy_axes, axes, temperature))
-    listed = {"max_trajectories": MAX_TRAJECTORIES} if to == "boltzmann.law" else {}
-    wanted = kinds_of(target.on_model, listed | kinds)
+    fixed: dict[str, Any] = {"max_trajectories": MAX_TRAJECTORIES} if to == "boltzmann.law" else {}
+    if target.on_model and not temperature:
+        fixed["temperatures"] = (1,)
+    wanted = kinds_of(target.on_model, fixed | kinds)
     answers = [asked(subject, q, dtype) for q in _questions(target.name, target.layout, wanted, instances, seed)]
     wrong = [answer for answer in answers if not answer.right]
     smallest = _smallest(subject, wrong, wanted, dtype) if wrong else None

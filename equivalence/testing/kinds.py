@@ -73,7 +73,9 @@ class ModelKinds:
         mdp = instance["mdp"]
         sizes = mdp.horizon in self.horizons and mdp.n_states <= self.max_states and mdp.n_actions <= self.max_actions
         few = self.max_trajectories is None or trajectory_count(mdp) <= self.max_trajectories
-        numbers = mdp.discount in self.discounts and instance.get("temperature", fmpq(1)) in (*self.temperatures, 1)
+        numbers = (
+            mdp.discount in self.discounts and instance.get("temperature", self.temperatures[0]) in self.temperatures
+        )
         small = "reward" not in instance or largest(instance["reward"]) <= self.largest_reward
         return sizes and few and numbers and small and _has_structure(self, MODEL_STRUCTURE, instance)
 

@@ -100,13 +100,8 @@ class Question:
 
     def _bounds_of(self, function: Any, unit_roundoff: float) -> list[np.ndarray]:
         tape = Tape()
-        try:
-            with np.errstate(all="ignore"):  # a road may overflow; the bound is then infinite
-                parts = self.target.parts_of(function, _on_tape(tape, self.instance))
-        except TypeError:  # a formula that brings exact numbers in on the way: the radius of the same formula in balls
-            with precision(round(-np.log2(unit_roundoff))):
-                parts = self.target.parts_of(function, _at("ball", self.instance))
-                return [_radii(np.asarray(part, dtype=object)) for part in parts]
+        with np.errstate(all="ignore"):  # a road may overflow; the bound is then infinite
+            parts = self.target.parts_of(function, _on_tape(tape, self.instance))
         return [tape.bound(part, unit_roundoff=unit_roundoff) for part in parts]
 
 
@@ -165,8 +160,3 @@ def _truth(balls: np.ndarray) -> Truth | None:
         else:
             return None
     return Truth(high, low)
-
-
-def _radii(balls: np.ndarray) -> np.ndarray:
-    radii = np.frompyfunc(lambda x: float(x.rad()) if isinstance(x, arb) and x.is_finite() else 0.0, 1, 1)(balls)
-    return np.asarray(radii, dtype=float)

@@ -26,8 +26,7 @@ from mdps.scalars.rationals import rational
 SECONDS = 2.0
 Raw = dict[str, Any]  # arrays of exact numbers, and numbers, by name
 
-# Which axes of an array belong to states and to actions, and whether it is added up over them (a measure) or not.
-MEASURES = {"initial": "s", "sampler": "n", "data": "n"}
+MEASURES = ("initial", "expert", "sampler", "data")  # added up where entries are merged, and so is the last axis of P
 ZERO: Any = fmpq(0)
 ONE: Any = fmpq(1)
 
@@ -171,7 +170,7 @@ def _with_axis(raw: Raw, target: Target, letter: str, change: Callable[[Any, int
     for name in raw:
         for axis, own in enumerate(_axes(target, name)):
             if own == letter:
-                measure = name in (*MEASURES, "expert") or (name == "transition" and axis == 2)
+                measure = name in MEASURES or (name == "transition" and axis == 2)
                 result[name] = change(result[name], axis, measure)
     return result
 

@@ -300,6 +300,23 @@ def test_the_smallest_gross_difference_is_shown_before_a_smaller_one_of_rounding
     assert verdict.arguments[2] == 3
 
 
+def test_what_is_shown_is_of_the_kinds_asked_for():
+    def subject(*arguments):
+        return causal_gradient(*arguments[:-1]) + 1
+
+    options = {
+        "temperature": True,
+        "temperatures": (2,),
+        "discounts": (0.5,),
+        "horizons": (3, 4),
+        "single_start": False,
+    }
+    verdict = judge(subject, to="causal.gradient", instances=FEW, **options)
+    transition, initial, horizon, discount, *_, temperature = verdict.arguments
+    assert (horizon, discount, temperature, (initial > 0).sum()) == (3, 0.5, 2.0, 2)
+    assert len(transition) == 2
+
+
 @pytest.mark.parametrize(
     "to, options, says",
     [
