@@ -18,6 +18,7 @@ from mdps.kernels import Sparse
 from mdps.model import MDP
 
 AXES = {1: "s", 2: "sa", 3: "sas"}
+LISTED = 10**6  # the most trajectories that are listed unless more are asked for
 
 
 def numbers(name: str, value: Any, level: str) -> np.ndarray:
@@ -214,7 +215,9 @@ def _check_mass(mdp: MDP, table: np.ndarray, axes: str, horizon: int) -> None:
     ends = mdp.terminal.any(axis=-1)
     starts_over = (mdp.terminal & ~scalars.zero_mask(mdp.initial)).any(axis=-1)
     shortest = np.where(ends, np.where(starts_over, 0, 1), longest)
-    slack = 0 if table.dtype == object else 2 * np.count_nonzero(table) * horizon * UNIT_ROUNDOFF * longest
+    # Rows of a policy and of P sum to 1 within 2 A u and 2 S u at each step, and a law over trajectories within 2 n u.
+    roundings = LISTED + horizon * (mdp.n_states + mdp.n_actions + 1)
+    slack = 0 if table.dtype == object else 2 * roundings * UNIT_ROUNDOFF * longest
     # `not certainly outside`, so that balls that merely touch the limits pass.
     wrong = np.atleast_1d(np.asarray((mass > longest + slack) | (mass < shortest - slack), dtype=bool))
     if wrong.any():

@@ -15,6 +15,7 @@ Source: ziebart2010; levine2018.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ import numpy as np
 from mdps import scalars
 from mdps.arguments import checked_horizon, checked_reward, checked_temperature, expected_reward
 from mdps.model import MDP
-from mdps.stacks import empty_steps, in_chunks
+from mdps.stacks import in_chunks
 
 
 class SoftSolution(NamedTuple):
@@ -61,16 +62,14 @@ def soft_solution(mdp: MDP, reward: Any, *, temperature: Any = 1) -> SoftSolutio
     return SoftSolution(*in_chunks(solve, mdp, reward))
 
 
-def soft_policies(mdp: MDP, reward: np.ndarray, alpha: Any) -> np.ndarray:
-    """The policies of all steps with time first, [t, ..., s, a]; arguments are checked already.
-
-    Floats are computed where they will stay, in one piece of memory: of many, each would have to be cleared anew.
-    """
+@contextmanager
+def soft_policies(mdp: MDP, reward: np.ndarray, alpha: Any) -> Iterator[np.ndarray]:
+    """The policies of all steps, [t, ..., s, a], in memory that is lent; arguments are checked already."""
     dtype = np.result_type(mdp.final_value, reward, np.asarray(alpha))
-    policies = empty_steps(checked_horizon(mdp), mdp.available, dtype)
-    for _ in soft_backups(mdp, reward, alpha, policies=policies):
-        pass
-    return policies
+    with mdp.kernel.steps(checked_horizon(mdp), dtype) as policies:
+        for _ in soft_backups(mdp, reward, alpha, policies=policies):
+            pass
+        yield policies
 
 
 def soft_backups(

@@ -16,33 +16,60 @@ number type may not be able to tell. `map(f)` gives the kernel of the numbers f(
 `rearranged(f)` that of the stack whose arrays are f(P) and f(support).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse
 
 from mdps import scalars
 from mdps.errors import OutOfReach
-from mdps.stacks import batch_fastest
+from mdps.stacks import batch_fastest, empty_steps
 
 Rearrangement = Callable[[np.ndarray], np.ndarray]
 
 
-class Dense:
-    """A float64 array [..., s, a, s'], possibly a stack."""
+class _Array:
+    """What kernels of an array [..., s, a, s'] have in common."""
 
-    def __init__(self, transition: np.ndarray, support: np.ndarray | None = None) -> None:
-        n_axes = transition.ndim - 3
-        self.transition = batch_fastest(transition, n_axes) if n_axes else np.ascontiguousarray(transition)
+    def __init__(self, transition: np.ndarray, support: np.ndarray) -> None:
+        self.transition = transition
         self.transition.flags.writeable = False
-        self.support = self.transition != 0 if support is None else support
+        self.support = support
 
     @cached_property
     def available(self) -> np.ndarray:
         """Which actions exist where, [..., s, a]."""
         return np.asarray(self.support.any(axis=-1))
+
+    def map(self, f: Rearrangement) -> "Dense | Listed":
+        """The kernel of the numbers f(P)."""
+        numbers = f(self.transition)
+        return Listed(numbers, self.support) if numbers.dtype == object else Dense(numbers, self.support)
+
+    def rearranged(self, f: Rearrangement) -> Self:
+        """The kernel of another choice of models."""
+        return type(self)(f(self.transition), f(self.support))
+
+    def aligned(self, x: np.ndarray) -> np.ndarray:
+        """An array [..., s, a] in the memory order of what `expectation` returns."""
+        return x
+
+    @contextmanager
+    def steps(self, n: int, dtype: Any) -> Iterator[np.ndarray]:
+        """Memory for n arrays as `expectation` returns them, [t, ..., s, a]."""
+        yield empty_steps(n, self.available, dtype)
+
+
+class Dense(_Array):
+    """A float64 array [..., s, a, s'], possibly a stack."""
+
+    def __init__(self, transition: np.ndarray, support: np.ndarray | None = None) -> None:
+        n_axes = transition.ndim - 3
+        stored = batch_fastest(transition, n_axes) if n_axes else np.ascontiguousarray(transition)
+        super().__init__(stored, stored != 0 if support is None else support)
 
     def expectation(self, v: np.ndarray) -> np.ndarray:
         """sum_s' P(s' | s, a) v(s'), of shape [..., s, a]."""
@@ -60,26 +87,12 @@ class Dense:
             return x.ravel() @ self.transition.reshape(-1, self.transition.shape[-1])
         return np.einsum("...sa,...sax->...x", x, self.transition)
 
-    def aligned(self, x: np.ndarray) -> np.ndarray:
-        """An array [..., s, a] in the memory order of what `expectation` returns."""
-        return x
 
-    def map(self, f: Callable[[np.ndarray], np.ndarray]) -> "Dense | Listed":
-        """The kernel of the numbers f(P)."""
-        return _of_numbers(f(self.transition), self.support)
-
-    def rearranged(self, f: Rearrangement) -> "Dense":
-        """The kernel of another choice of models."""
-        return Dense(f(self.transition), f(self.support))
-
-
-class Listed:
+class Listed(_Array):
     """An object array [..., s, a, s'] of any number type; sums run over the support alone."""
 
     def __init__(self, transition: np.ndarray, support: np.ndarray) -> None:
-        self.transition = transition
-        self.transition.flags.writeable = False
-        self.support = support
+        super().__init__(transition, support)
         self._zero = scalars.constant(0, transition)
         self._batched = transition.ndim > 3
         if not self._batched:
@@ -90,11 +103,6 @@ class Listed:
             self._reached, self._first_reached = np.unique(self._target[self._by_target], return_index=True)
             self._from = source[self._by_target]
             self._weight_by_target = self._weight[self._by_target]
-
-    @cached_property
-    def available(self) -> np.ndarray:
-        """Which actions exist where, [..., s, a]."""
-        return np.asarray(self.support.any(axis=-1))
 
     def expectation(self, v: np.ndarray) -> np.ndarray:
         """sum_s' P(s' | s, a) v(s'), of shape [..., s, a]."""
@@ -113,18 +121,6 @@ class Listed:
         result[self._reached] = np.add.reduceat(moved, self._first_reached)
         return result
 
-    def aligned(self, x: np.ndarray) -> np.ndarray:
-        """An array [..., s, a] in the memory order of what `expectation` returns."""
-        return x
-
-    def map(self, f: Callable[[np.ndarray], np.ndarray]) -> "Dense | Listed":
-        """The kernel of the numbers f(P)."""
-        return _of_numbers(f(self.transition), self.support)
-
-    def rearranged(self, f: Rearrangement) -> "Listed":
-        """The kernel of another choice of models."""
-        return Listed(f(self.transition), f(self.support))
-
 
 class Sparse:
     """A matrix of float64 with one row for each (s, a), stored action by action: row a * S + s.
@@ -134,6 +130,9 @@ class Sparse:
 
     Where states are so many that v would leave the cache, the products fetch it at random and wait for memory. The
     non-zero entries are then listed by blocks of s', each of which the cache can hold; the sums remain in order.
+
+    The memory of `steps`, 8 T S A bytes, is kept for the next call: to get as much anew from the system, which clears
+    it first, may cost a tenth of a gradient.
     """
 
     def __init__(self, rows_by_state: Any) -> None:
@@ -148,6 +147,10 @@ class Sparse:
         self.available = (np.diff(matrix.indptr) > 0).reshape(n_actions, n_states).T
         self.matrix = matrix if n_states <= CACHED_STATES else _by_blocks(matrix)
         self._transpose = self.matrix.T
+        self._spare: list[np.ndarray] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_spare": []}
 
     def expectation(self, v: np.ndarray) -> np.ndarray:
         """sum_s' P(s' | s, a) v(s'), of shape [s, a]."""
@@ -160,6 +163,18 @@ class Sparse:
     def aligned(self, x: np.ndarray) -> np.ndarray:
         """An array [s, a] in the memory order of what `expectation` returns."""
         return np.asfortranarray(x)
+
+    @contextmanager
+    def steps(self, n: int, dtype: Any) -> Iterator[np.ndarray]:
+        """Memory for n arrays as `expectation` returns them, [t, s, a]; what leaves the block is a copy."""
+        try:
+            table = self._spare.pop()  # which no other thread gets, too
+        except IndexError:
+            table = None
+        if table is None or len(table) != n:
+            table = empty_steps(n, self.available, dtype)
+        yield table
+        self._spare[:] = [table]
 
     def rearranged(self, f: Rearrangement) -> "Sparse":
         """Not of sparse models."""
@@ -177,7 +192,3 @@ def _by_blocks(matrix: scipy.sparse.csr_array) -> scipy.sparse.coo_array:
     order = np.argsort((entries.col // CACHED_STATES).astype(np.uint16), kind="stable")
     rows, columns = entries.row[order], entries.col[order]
     return scipy.sparse.coo_array((entries.data[order], (rows, columns)), shape=matrix.shape)
-
-
-def _of_numbers(numbers: np.ndarray, support: np.ndarray) -> Dense | Listed:
-    return Listed(numbers, support) if numbers.dtype == object else Dense(numbers, support)

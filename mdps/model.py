@@ -146,6 +146,8 @@ class MDP:
             raise InvalidArgument(
                 f"models of batch shape {self.batch_shape} do not broadcast to {batch_shape}"
             ) from None
+        if shape == self.batch_shape:
+            return self
         n_axes = len(self.batch_shape)
         return self._rearranged(lambda x: np.broadcast_to(x, shape + x.shape[n_axes:]))
 

@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
 from mdps import MDP
 from mdps.random_models import Game, random_game, random_model, random_reward
@@ -32,6 +33,10 @@ KINDS = {
     "-".join(name for name, has in zip(STRUCTURE, flags, strict=True) if has) or "plain": flags
     for flags in itertools.product((False, True), repeat=len(STRUCTURE))
 }
+# Every kind; and, where slow tests are asked for, five times as many other models of each.
+each_kind = pytest.mark.parametrize(
+    "kind", [*KINDS, *(pytest.param(f"{kind}/{n}", marks=pytest.mark.slow) for kind in KINDS for n in range(1, 6))]
+)
 # Shapes (S, A) with few trajectories even where every row reaches every state.
 SHAPES = {1: ((1, 1), (2, 3), (3, 2), (3, 3)), 2: ((2, 2), (2, 3), (3, 2)), 3: ((2, 2), (1, 3), (3, 1))}
 SHAPES_OF_DETERMINISTIC = ((1, 2), (2, 2), (3, 2), (2, 3), (3, 3))
@@ -46,11 +51,12 @@ class Drawn(NamedTuple):
 
 
 def models_of(kind: str) -> Iterator[Drawn]:
-    """The 81 models of a kind."""
-    deterministic, single_start, terminal, unavailable = KINDS[kind]
+    """The 81 models of a kind, or of a kind with a number: `plain/2`."""
+    name, _, series = kind.partition("/")
+    deterministic, single_start, terminal, unavailable = KINDS[name]
     cells = itertools.product(DISCOUNTS, TEMPERATURES, HORIZONS, range(DRAWS))
     for number, (discount, temperature, horizon, draw) in enumerate(cells):
-        rng = np.random.default_rng([*KINDS[kind], number])
+        rng = np.random.default_rng([*KINDS[name], number, int(series or 0)])
         shapes = SHAPES_OF_DETERMINISTIC if deterministic else SHAPES[horizon]
         n_states, n_actions = shapes[rng.integers(len(shapes))]
         mdp = random_model(

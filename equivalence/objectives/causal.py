@@ -68,7 +68,8 @@ def gradient(mdp: MDP, reward: Any, expert: Any, *, temperature: Any = 1) -> np.
     alpha = checked_temperature(temperature, mdp.level)
 
     def visits(mdp: MDP, reward: np.ndarray) -> np.ndarray:
-        return occupancy_of_steps(mdp, soft_policies(mdp, reward, alpha), axes=axes)
+        with soft_policies(mdp, reward, alpha) as policies:
+            return occupancy_of_steps(mdp, policies, axes=axes)
 
     return (expert - in_chunks(visits, mdp, reward)) / alpha
 

@@ -48,7 +48,7 @@ def discriminator(energy: Any, sampler: Any, log_normalizer: Any) -> np.ndarray:
 
     >>> import numpy as np
     >>> discriminator(np.array([700.0, -700.0]), np.array([0.5, 0.5]), 0.0)
-    array([1.97191018e-304, 1.00000000e+000])
+    array([1.97193531e-304, 1.00000000e+000])
     """
     energy, sampler, log_normalizer = checked(energy=energy, sampler=sampler, log_normalizer=log_normalizer)
 

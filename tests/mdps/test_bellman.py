@@ -3,7 +3,6 @@
 from fractions import Fraction
 
 import numpy as np
-import pytest
 from hypothesis import given, strategies as st
 
 from agreement import array, assert_agrees, assert_equals, margin
@@ -17,7 +16,7 @@ from enumeration import (
     soft_action_value,
     soft_value,
 )
-from instances import AXES, KINDS, in_reach, models_of, shape_of, soft_solution_in_reach
+from instances import AXES, each_kind, in_reach, models_of, shape_of, soft_solution_in_reach
 from mdps import MDP, scalars, soft_solution, strategies
 from mdps.bellman import SoftSolution
 from mdps.random_models import random_reward
@@ -46,7 +45,7 @@ def solve(mdp, reward, temperature):
     return soft_solution(mdp, reward, temperature=temperature)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 def test_agrees_with_enumeration(kind):
     for number, (mdp, temperature, rng) in enumerate(models_of(kind)):
         reward = random_reward(rng, shape_of(mdp, AXES[number % 3]))
@@ -55,7 +54,7 @@ def test_agrees_with_enumeration(kind):
         assert_agrees(solve, truth, mdp, reward, temperature)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 def test_equals_enumeration_exactly(kind):
     for *arguments, _ in in_reach(kind):
         reached = assert_equals(solve, lambda given: by_enumeration(EXACT, *given), *arguments)

@@ -3,12 +3,11 @@
 from fractions import Fraction
 
 import numpy as np
-import pytest
 from hypothesis import given, strategies as st
 
 from agreement import array, assert_agrees, assert_equals, margin, objects
 from enumeration import BALLS, BITS, EXACT, boltzmann as boltzmann_of, expected_counts, nested, paths, plain
-from instances import AXES, KINDS, in_reach, models_of, shape_of
+from instances import AXES, each_kind, in_reach, models_of, shape_of
 from mdps import boltzmann, scalars, strategies
 from mdps.random_models import random_reward
 from mdps.scalars.balls import precision
@@ -32,7 +31,7 @@ def numbers_by_enumeration(f, mdp, reward, temperature):
     return (objects(log_partition), objects(law), *visits)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 def test_agrees_with_enumeration(kind):
     for number, (mdp, temperature, rng) in enumerate(models_of(kind)):
         arguments = mdp, random_reward(rng, shape_of(mdp, AXES[number % 3])), temperature
@@ -41,7 +40,7 @@ def test_agrees_with_enumeration(kind):
         assert_agrees(numbers_of, truth, *arguments)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 def test_equals_enumeration_exactly(kind):
     for *arguments, _ in in_reach(kind):
         assert assert_equals(numbers_of, lambda given: numbers_by_enumeration(EXACT, *given), *arguments)
@@ -65,7 +64,7 @@ def test_huge_rewards_stay_finite_and_right(data, mdp):
     assert margin(numbers_of, truth, mdp, reward, temperature) <= 1
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 def test_messages_are_the_weight_of_what_can_follow(kind):
     """z_t(s) = sum over everything that can follow s at t of prod P exp(gamma^t R / alpha)."""
     for number, (mdp, temperature, rng) in enumerate(models_of(kind)):

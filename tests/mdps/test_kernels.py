@@ -1,5 +1,7 @@
 """The kernels: every storage is the same linear operator, entry by entry, and the same solutions follow."""
 
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import numpy as np
@@ -190,6 +192,31 @@ def test_sparse_results_keep_the_order_of_the_products():
     solution = soft_solution(MDP(as_rows(transition_of(5)), np.eye(4)[0], horizon=3), np.ones((4, 3)))
     for table in (solution.q, solution.policy):
         assert table.transpose(0, 2, 1).flags.c_contiguous
+
+
+def test_memory_that_is_kept_between_calls_does_not_leak_into_answers():
+    """Not from one call to the next, not between threads, not between two loans, and not into a copy."""
+    rng = np.random.default_rng(8)
+    transition = transition_of(8, unavailable=True)
+    sparse = MDP(as_rows(transition), np.eye(4)[0], horizon=3)
+    rewards = rng.normal(size=(40, 4, 3))
+    expert = occupancy(sparse, soft_solution(sparse, rewards[0]).policy)
+    alone = [causal.gradient(MDP(as_rows(transition), np.eye(4)[0], horizon=3), r, expert) for r in rewards]
+    in_turn = [causal.gradient(sparse, r, expert) for r in rewards]
+    with ThreadPoolExecutor(4) as pool:
+        at_once = list(pool.map(lambda r: causal.gradient(sparse, r, expert), rewards))
+    assert (np.stack(in_turn) == alone).all()
+    assert (np.stack(at_once) == alone).all()
+    with sparse.kernel.steps(3, float) as one, sparse.kernel.steps(3, float) as other:
+        assert not np.shares_memory(one, other)
+    with sparse.kernel.steps(5, float) as longer:
+        assert longer.shape == (5, 4, 3)
+    with sparse.kernel.steps(5, float) as again:
+        assert np.shares_memory(again, longer)
+    twin = pickle.loads(pickle.dumps(sparse.kernel))
+    assert sparse.kernel._spare
+    assert not twin._spare
+    assert (twin.expectation(np.ones(4)) == sparse.expectation(np.ones(4))).all()
 
 
 def test_what_sparse_models_cannot():

@@ -22,7 +22,7 @@ from enumeration import (
     state_marginal,
     value_of_policy,
 )
-from instances import AXES, KINDS, models_of, shape_of
+from instances import AXES, each_kind, models_of, shape_of
 from mdps import MDP, marginals, occupancy, policy_value, state_marginals, strategies
 from mdps.random_models import random_policy, random_reward
 from mdps.scalars.balls import precision
@@ -72,7 +72,7 @@ def drawn_policy(mdp, rng):
     return random_policy(rng, mdp, steps=bool(rng.integers(2)), full_support=bool(rng.integers(2)))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 def test_policy_value_agrees(kind):
     for number, (mdp, _, rng) in enumerate(models_of(kind)):
         reward = random_reward(rng, shape_of(mdp, AXES[number % 3]))
@@ -83,7 +83,7 @@ def test_policy_value_agrees(kind):
         assert assert_equals(policy_value, lambda given: value_by_enumeration(EXACT, *given), *arguments)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 @pytest.mark.parametrize(
     "function, by_enumeration",
     [(both_marginals, marginals_by_enumeration), (all_occupancies, occupancies_by_enumeration)],

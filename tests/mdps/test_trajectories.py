@@ -21,7 +21,7 @@ from enumeration import (
     paths,
     plain,
 )
-from instances import AXES, KINDS, models_of, shape_of
+from instances import AXES, each_kind, models_of, shape_of
 from mdps import MDP, InvalidArgument, OutOfReach, strategies, trajectories, trajectory_count
 from mdps.random_models import random_distribution, random_policy, random_reward
 from mdps.scalars.balls import precision
@@ -58,7 +58,7 @@ def numbers_by_enumeration(f, mdp, reward, policy, law):
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 def test_lists_what_the_recursion_walks(kind):
     for mdp, _, _ in models_of(kind):
         listed, walked = trajectories(mdp), paths(plain(mdp, EXACT))
@@ -69,7 +69,7 @@ def test_lists_what_the_recursion_walks(kind):
         assert listed.lengths.tolist() == [len(path.actions) for path in walked]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 def test_numbers_agree(kind):
     for number, (mdp, _, rng) in enumerate(models_of(kind)):
         reward = random_reward(rng, shape_of(mdp, AXES[number % 3]))

@@ -8,7 +8,7 @@ import pytest
 from flint import arb
 
 from equivalence.objectives import causal, ebm, gan, gcl, maxent
-from mdps import MDP, InvalidArgument, OutOfReach, occupancy
+from mdps import MDP, InvalidArgument, OutOfReach, boltzmann, occupancy
 from mdps.scalars import LogRational
 from refusals import NOT_NUMBERS, assert_refuses
 
@@ -253,3 +253,19 @@ def test_a_large_space_is_no_trouble_where_none_is_listed(function):
     started = time.perf_counter()
     assert function(large, np.zeros(10), np.full(10, 1.2)).shape == (10,)
     assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize("horizon", [2, 500])
+@pytest.mark.parametrize("discount", [1, 0.9])
+def test_what_the_library_itself_counts_is_not_refused(horizon, discount):
+    """Rounded rows add up over a long horizon; counts of a policy and of the MaxEnt law are experts all the same."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        n_states, n_actions = int(rng.integers(1, 5)), int(rng.integers(1, 4))
+        transition = rng.dirichlet(np.full(n_states, 0.3), size=(n_states, n_actions))
+        mdp = MDP.normalized(transition, np.ones(n_states), horizon=horizon, discount=discount)
+        policy = rng.dirichlet(np.full(n_actions, 0.3), size=n_states)
+        reward = rng.normal(size=n_states)
+        for expert in (occupancy(mdp, policy, axes="s"), boltzmann.occupancy(mdp, reward, axes="s")):
+            for function in ON_MODELS.values():
+                assert np.isfinite(function(mdp, reward, expert)).all()

@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 
-import pytest
 from flint import arb
 from hypothesis import given, strategies as st
 
@@ -22,7 +21,7 @@ from enumeration import (
     soft_value,
 )
 from equivalence.objectives import causal
-from instances import AXES, KINDS, in_reach, models_of, shape_of, soft_solution_in_reach
+from instances import AXES, each_kind, in_reach, models_of, shape_of, soft_solution_in_reach
 from mdps import occupancy, scalars, soft_solution, strategies
 from mdps.random_models import EXPERTS, random_expert, random_reward
 from mdps.scalars import duals
@@ -60,7 +59,7 @@ def by_enumeration(f, mdp, reward, expert, temperature):
     return objects(value), (objects(nested(expert, f)) - visits) / alpha
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 def test_agrees_with_enumeration(kind):
     for number, (mdp, temperature, rng) in enumerate(models_of(kind)):
         axes = AXES[number % 3]
@@ -71,7 +70,7 @@ def test_agrees_with_enumeration(kind):
         assert_agrees(numbers_of, truth, *arguments)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 def test_equals_enumeration_and_derivatives_exactly(kind):
     for number, (mdp, reward, temperature, rng) in enumerate(in_reach(kind)):
         expert = random_expert(rng, mdp, axes=AXES[reward.ndim - 1], kind=EXPERTS[number % 4])

@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 
-import pytest
 from hypothesis import given, strategies as st
 
 from agreement import array, assert_agrees, assert_equals, objects, overlap
@@ -19,7 +18,7 @@ from enumeration import (
     plain,
 )
 from equivalence.objectives import maxent
-from instances import AXES, KINDS, in_reach, models_of, shape_of
+from instances import AXES, each_kind, in_reach, models_of, shape_of
 from mdps import scalars, strategies
 from mdps.boltzmann import occupancy
 from mdps.random_models import EXPERTS, random_expert, random_reward
@@ -43,7 +42,7 @@ def by_enumeration(f, mdp, reward, expert, temperature):
     return objects(likelihood), (objects(nested(expert, f)) - visits) / alpha
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 def test_agrees_with_enumeration(kind):
     for number, (mdp, temperature, rng) in enumerate(models_of(kind)):
         axes = AXES[number % 3]
@@ -54,7 +53,7 @@ def test_agrees_with_enumeration(kind):
         assert_agrees(numbers_of, truth, *arguments)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_kind
 def test_equals_enumeration_and_derivatives_exactly(kind):
     for number, (mdp, reward, temperature, rng) in enumerate(in_reach(kind)):
         expert = random_expert(rng, mdp, axes=AXES[reward.ndim - 1], kind=EXPERTS[number % 4])
