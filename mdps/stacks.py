@@ -73,14 +73,15 @@ def in_chunks(solve: Callable[..., Any], mdp: Any, *arrays: np.ndarray) -> Any:
     batch_shape = mdp.batch_shape
     if not batch_shape:
         result = solve(mdp, *arrays)
-        return tuple(map(_joined, result)) if isinstance(result, tuple) else _joined(result)
+        joined = [np.stack(piece) if isinstance(piece, list) else piece for piece in _pieces(result)]
+        return tuple(joined) if isinstance(result, tuple) else joined[0]
     tables: list[np.ndarray] = []
     result: Any = None
     for index in chunks(batch_shape, CHUNK):
         part = mdp.at(index)
         n_axes = len(part.batch_shape)
         result = solve(part, *(batch_fastest(x[index], n_axes) for x in arrays))
-        pieces = result if isinstance(result, tuple) else (result,)
+        pieces = _pieces(result)
         tables = tables or [_table_for(piece, batch_shape, n_axes) for piece in pieces]
         for table, piece in zip(tables, pieces, strict=True):
             if isinstance(piece, list):
@@ -90,15 +91,12 @@ def in_chunks(solve: Callable[..., Any], mdp: Any, *arrays: np.ndarray) -> Any:
     return tuple(tables) if isinstance(result, tuple) else tables[0]
 
 
+def _pieces(result: Any) -> tuple[Any, ...]:
+    return result if isinstance(result, tuple) else (result,)
+
+
 def _table_for(piece: Any, batch_shape: tuple[int, ...], n_axes: int) -> np.ndarray:
     """An empty stack for the results of which `piece` is that of a chunk with `n_axes` batch axes."""
     if isinstance(piece, list):
         return empty(batch_shape, (len(piece), *piece[0].shape[n_axes:]), np.result_type(*piece))
     return empty(batch_shape, piece.shape[n_axes:], piece.dtype)
-
-
-def _joined(piece: Any) -> np.ndarray:
-    """A list of steps as one array with time first; each step keeps its memory order."""
-    if not isinstance(piece, list):
-        return piece
-    return np.stack(piece, out=empty_steps(len(piece), piece[0], np.result_type(*piece)))

@@ -187,6 +187,18 @@ def test_sparse_models_have_the_solutions_of_dense_ones(kind, discount, blocks, 
         assert_same(function, dense, sparse, policy)
 
 
+@pytest.mark.parametrize("storage", [np.asarray, as_rows])
+def test_terminal_states_have_their_final_value_exactly(storage):
+    """Whatever the temperature; x / alpha * alpha is not always x."""
+    final_value = np.array([0.1, 0.2, 0.3, 0.7])
+    transition = transition_of(9, terminal=True, unavailable=True)
+    mdp = MDP(storage(transition), np.eye(4)[0], horizon=3, final_value=final_value)
+    for temperature in np.linspace(0.1, 3, 30):
+        v = soft_solution(mdp, np.ones(4), temperature=temperature).v
+        assert (v[:, mdp.terminal] == final_value[mdp.terminal]).all()
+    assert mdp.terminal.any()
+
+
 def test_sparse_results_keep_the_order_of_the_products():
     """States along memory: no step copies to change the order."""
     solution = soft_solution(MDP(as_rows(transition_of(5)), np.eye(4)[0], horizon=3), np.ones((4, 3)))

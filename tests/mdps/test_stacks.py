@@ -318,6 +318,21 @@ def test_duals_over_floats_in_a_stack():
         assert_within_rounding(np.asarray(alone, dtype=float), occupancy(mdp, policy), allowed)
 
 
+def test_duals_from_the_second_step_on():
+    """Where only the policy moves, the first marginals are floats and the others duals; the table takes both."""
+    mdp = some_models(15)[0].to("float")
+    policy = np.random.default_rng(16).dirichlet(np.ones(2), size=3)
+
+    def last(policy, mdp):
+        with_policy = state_marginals(mdp, policy)
+        return with_policy[..., -1, 0].sum()
+
+    alone = gradient(lambda x: last(x, mdp), policy)
+    many = gradient(lambda x: last(x, mdp.broadcast_to(2)), np.stack([policy, policy]))
+    assert (many == alone).all()
+    assert np.any(alone != 0)
+
+
 def test_a_large_stack_is_solved_in_pieces_of_bounded_size(monkeypatch):
     sizes = []
     once = stacks.batch_fastest
