@@ -20,9 +20,10 @@ from equivalence.evidence.balls import Finding
 from equivalence.evidence.instance import Instance
 from equivalence.evidence.sides import flat_sides, place
 from equivalence.evidence.verdict import PROVED_FOR_ALL, REFUTED, UNDECIDED
-from mdps import MDP, OutOfReach, scalars, trajectories
+from mdps import MDP, OutOfReach, scalars, trajectories, trajectory_count
 
-MOST_SYMBOLS = 10
+MOST_SYMBOLS = 8
+MOST_TRAJECTORIES = 64
 LOGARITHMIC = ("energy", "reward", "log_normalizer", "potential", "constant", "theta")
 DISTRIBUTIONS = ("sampler", "data", "policy")
 
@@ -49,6 +50,8 @@ def free(claim: Claim, instance: Instance) -> dict[str, Any]:
     import sympy
 
     mdp = instance.values.get("mdp")
+    if mdp is not None and (count := trajectory_count(mdp)) > MOST_TRAJECTORIES:
+        raise OutOfReach(f"{count} trajectories make expressions too large; at most {MOST_TRAJECTORIES} are tried")
     wanted = set(claim.arguments) | {name for needed in claim.assumes if needed.establish for name in needed.arguments}
     fixed = {"temperature", "features"} | {
         name for needed in claim.assumes if needed.establish is None for name in needed.arguments

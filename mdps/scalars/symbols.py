@@ -29,7 +29,7 @@ def from_log(x: LogRational) -> sympy.Expr:
     return sympy.Add(from_rational(x.constant), *logs)
 
 
-MOST_OPERATIONS = 20_000
+MOST_OPERATIONS = 3_000
 POINT_DIGITS = 40
 
 
