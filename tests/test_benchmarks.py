@@ -76,6 +76,18 @@ def test_wrong_answers_are_not_timed(wrong, monkeypatch):
         list(stacks.comparison(20))
 
 
+def test_small_errors_show_on_small_models(monkeypatch):
+    """What the bound for large models lets pass, the node-wise bound does not, and each benchmark asks it first."""
+    slightly_wrong = lambda x, axis: logsumexp(x, axis=axis) + 1e-13  # noqa: E731
+    monkeypatch.setattr(sparse_gradient, "logsumexp", slightly_wrong)
+    sparse_gradient.comparison(50)
+    with pytest.raises(AssertionError, match="small model"):
+        next(sparse_gradient.comparisons([50]))
+    monkeypatch.setattr(stacks.readable_solution, "__defaults__", (slightly_wrong,))
+    with pytest.raises(AssertionError, match="small stack"):
+        next(stacks.comparisons([20]))
+
+
 def test_the_bounds_for_large_models_hold_and_are_within_reason():
     """They allow what happens, and the node-wise bound of the same computation is some hundred times smaller."""
     rng = np.random.default_rng(0)

@@ -47,8 +47,8 @@ def solve(mdp, reward, temperature):
 
 @each_kind
 def test_agrees_with_enumeration(kind):
-    for number, (mdp, temperature, rng) in enumerate(models_of(kind)):
-        reward = random_reward(rng, shape_of(mdp, AXES[number % 3]))
+    for mdp, temperature, axes, rng in models_of(kind):
+        reward = random_reward(rng, shape_of(mdp, axes))
         with precision(BITS):
             truth = by_enumeration(BALLS, mdp, reward, temperature)
         assert_agrees(solve, truth, mdp, reward, temperature)

@@ -4,7 +4,6 @@ from fractions import Fraction
 from functools import partial
 
 import numpy as np
-import pytest
 from flint import fmpq
 from hypothesis import given, strategies as st
 
@@ -52,20 +51,17 @@ def marginals_by_enumeration(f, mdp, policy):
     )
 
 
-def occupancies_by_enumeration(f, mdp, policy):
-    """Over 's', 'sa' and 'sas'."""
+def visits_by_enumeration(f, mdp, policy, axes):
+    """Marginals and occupancy."""
     model = plain(mdp, f)
     walked = paths(model)
     law = law_of_policy(walked, in_steps(mdp, policy, f))
-    return tuple(array(expected_counts(model, law, walked, axes), shape_of(mdp, axes)) for axes in AXES)
+    counts = array(expected_counts(model, law, walked, axes), shape_of(mdp, axes))
+    return *marginals_by_enumeration(f, mdp, policy), counts
 
 
-def both_marginals(mdp, policy):
-    return state_marginals(mdp, policy), marginals(mdp, policy)
-
-
-def all_occupancies(mdp, policy):
-    return tuple(occupancy(mdp, policy, axes=axes) for axes in AXES)
+def visits(mdp, policy, axes):
+    return state_marginals(mdp, policy), marginals(mdp, policy), occupancy(mdp, policy, axes=axes)
 
 
 def drawn_policy(mdp, rng):
@@ -74,8 +70,8 @@ def drawn_policy(mdp, rng):
 
 @each_kind
 def test_policy_value_agrees(kind):
-    for number, (mdp, _, rng) in enumerate(models_of(kind)):
-        reward = random_reward(rng, shape_of(mdp, AXES[number % 3]))
+    for mdp, _, axes, rng in models_of(kind):
+        reward = random_reward(rng, shape_of(mdp, axes))
         arguments = mdp, reward, drawn_policy(mdp, rng)
         with precision(BITS):
             truth = value_by_enumeration(BALLS, *arguments)
@@ -84,18 +80,21 @@ def test_policy_value_agrees(kind):
 
 
 @each_kind
-@pytest.mark.parametrize(
-    "function, by_enumeration",
-    [(both_marginals, marginals_by_enumeration), (all_occupancies, occupancies_by_enumeration)],
-    ids=["marginals", "occupancy"],
-)
-def test_visits_agree(kind, function, by_enumeration):
-    for mdp, _, rng in models_of(kind):
-        arguments = mdp, drawn_policy(mdp, rng)
+def test_visits_agree(kind):
+    for mdp, _, axes, rng in models_of(kind):
+        arguments = mdp, drawn_policy(mdp, rng), axes
         with precision(BITS):
-            truth = by_enumeration(BALLS, *arguments)
-        assert_agrees(function, truth, *arguments)
-        assert assert_equals(function, lambda given: by_enumeration(EXACT, *given), *arguments)
+            truth = visits_by_enumeration(BALLS, *arguments)
+        assert_agrees(visits, truth, *arguments)
+        assert assert_equals(visits, lambda given: visits_by_enumeration(EXACT, *given), *arguments)
+
+
+@given(st.data(), strategies.models())
+def test_counts_over_fewer_axes_are_sums(data, mdp):
+    policy = data.draw(strategies.policies(mdp))
+    counts = occupancy(mdp, policy, axes="sas")
+    assert (occupancy(mdp, policy) == counts.sum(axis=2)).all()
+    assert (occupancy(mdp, policy, axes="s") == counts.sum(axis=(1, 2))).all()
 
 
 @given(st.data(), strategies.models(max_states=6, max_actions=4, horizons=(1, 2, 5, 9)))
@@ -103,11 +102,10 @@ def test_conserves_mass_and_prices_what_it_visits(data, mdp):
     """Rows of state marginals sum to 1, and <occupancy, r> + the discounted final value = rho V_0."""
     policy = data.draw(strategies.policies(mdp, full_support=None))
     reward = data.draw(strategies.rewards(mdp))
-    states, decisions = both_marginals(mdp, policy)
+    states, decisions, counts = visits(mdp, policy, AXES[reward.ndim - 1])
     assert (states.sum(axis=-1) == 1).all()
     assert (decisions.sum(axis=-1) == states[:-1] * ~mdp.terminal).all()
-    visits = occupancy(mdp, policy, axes=AXES[reward.ndim - 1])
-    earned = (visits * reward).sum() + final_value(mdp, states)
+    earned = (counts * reward).sum() + final_value(mdp, states)
     assert (mdp.initial * policy_value(mdp, reward, policy)[0]).sum() == earned
 
 

@@ -44,8 +44,7 @@ def by_enumeration(f, mdp, reward, expert, temperature):
 
 @each_kind
 def test_agrees_with_enumeration(kind):
-    for number, (mdp, temperature, rng) in enumerate(models_of(kind)):
-        axes = AXES[number % 3]
+    for number, (mdp, temperature, axes, rng) in enumerate(models_of(kind)):
         reward = random_reward(rng, shape_of(mdp, axes))
         arguments = mdp, reward, random_expert(rng, mdp, axes=axes, kind=EXPERTS[number % 4]), temperature
         with precision(BITS):
