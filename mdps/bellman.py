@@ -23,7 +23,7 @@ import numpy as np
 from mdps import scalars
 from mdps.arguments import checked_horizon, checked_reward, checked_temperature, expected_reward
 from mdps.model import MDP
-from mdps.stacks import in_chunks
+from mdps.stacks import empty_steps, parts
 
 
 class SoftSolution(NamedTuple):
@@ -54,19 +54,25 @@ def soft_solution(mdp: MDP, reward: Any, *, temperature: Any = 1) -> SoftSolutio
     """
     reward = checked_reward(mdp, reward)
     alpha = checked_temperature(temperature, mdp.level)
-
-    def solve(mdp: MDP, reward: np.ndarray) -> tuple[list[np.ndarray], ...]:
-        q, v, policy = map(list, zip(*soft_backups(mdp, reward, alpha, keep_q=True), strict=True))
-        return q[::-1], [*v[::-1], mdp.final_value], policy[::-1]
-
-    return SoftSolution(*in_chunks(solve, mdp, reward))
+    horizon, dtype = checked_horizon(mdp), _dtype(mdp, reward, alpha)
+    solution = SoftSolution(
+        q=empty_steps(horizon, mdp.available, dtype),
+        v=empty_steps(horizon + 1, mdp.terminal, dtype),
+        policy=empty_steps(horizon, mdp.available, dtype),
+    )
+    for index, part, r in parts(mdp, reward):
+        q, v, policy = (table[(slice(None), *index)] for table in solution)
+        v[horizon] = part.final_value
+        backups = soft_backups(part, r, alpha, keep_q=True)
+        for t, backup in zip(reversed(range(horizon)), backups, strict=True):
+            q[t], v[t], policy[t] = backup
+    return SoftSolution(*(np.moveaxis(table, 0, len(mdp.batch_shape)) for table in solution))
 
 
 @contextmanager
 def soft_policies(mdp: MDP, reward: np.ndarray, alpha: Any) -> Iterator[np.ndarray]:
     """The policies of all steps, [t, ..., s, a], in memory that is lent; arguments are checked already."""
-    dtype = np.result_type(mdp.final_value, reward, np.asarray(alpha))
-    with mdp.kernel.steps(checked_horizon(mdp), dtype) as policies:
+    with mdp.kernel.steps(checked_horizon(mdp), _dtype(mdp, reward, alpha)) as policies:
         for _ in soft_backups(mdp, reward, alpha, policies=policies):
             pass
         yield policies
@@ -97,6 +103,11 @@ def soft_backups(
         if policies is not None:
             policies[t] = policy  # which numpy leaves alone where the policy was computed there
         yield q, v, policy
+
+
+def _dtype(mdp: MDP, reward: np.ndarray, alpha: Any) -> np.dtype:
+    """float64, or object where any of the numbers is of another type."""
+    return np.result_type(mdp.final_value, reward, np.asarray(alpha))
 
 
 def _is_one(x: Any) -> bool:

@@ -64,39 +64,31 @@ def chunks(batch_shape: tuple[int, ...], size: int) -> Iterator[tuple[Any, ...]]
             yield (*outer, slice(first, first + step))
 
 
-def in_chunks(solve: Callable[..., Any], mdp: Any, *arrays: np.ndarray) -> Any:
+def parts(mdp: Any, *arrays: np.ndarray) -> Iterator[tuple[Any, ...]]:
+    """(index, models, their arrays ...) of each chunk of a stack, batch-fastest; of one model, itself with index ()."""
+    if not mdp.batch_shape:
+        yield ((), mdp, *arrays)
+        return
+    for index in chunks(mdp.batch_shape, CHUNK):
+        part = mdp.at(index)
+        yield (index, part, *(batch_fastest(x[index], len(part.batch_shape)) for x in arrays))
+
+
+def in_chunks(solve: Callable[..., Any], mdp: Any, *arrays: np.ndarray) -> np.ndarray:
     """solve(mdp, *arrays) of a stack, chunk by chunk; of one model, at once.
 
-    `solve` returns an array or a tuple of them. For an array it may return the list of its steps, which are joined
-    behind the batch axes. The arrays have the batch axes of the model, and `solve` gets them batch-fastest.
+    `solve` returns an array, or the list of its steps, which become its first axis behind the batch axes. The arrays
+    have the batch axes of the model.
     """
-    batch_shape = mdp.batch_shape
-    if not batch_shape:
-        result = solve(mdp, *arrays)
-        joined = [np.stack(piece) if isinstance(piece, list) else piece for piece in _pieces(result)]
-        return tuple(joined) if isinstance(result, tuple) else joined[0]
-    tables: list[np.ndarray] = []
-    result: Any = None
-    for index in chunks(batch_shape, CHUNK):
-        part = mdp.at(index)
+    table: Any = None
+    for index, part, *given in parts(mdp, *arrays):
         n_axes = len(part.batch_shape)
-        result = solve(part, *(batch_fastest(x[index], n_axes) for x in arrays))
-        pieces = _pieces(result)
-        tables = tables or [_table_for(piece, batch_shape, n_axes) for piece in pieces]
-        for table, piece in zip(tables, pieces, strict=True):
-            if isinstance(piece, list):
-                np.stack(piece, axis=n_axes, out=table[index])
-            else:
-                table[index] = piece
-    return tuple(tables) if isinstance(result, tuple) else tables[0]
-
-
-def _pieces(result: Any) -> tuple[Any, ...]:
-    return result if isinstance(result, tuple) else (result,)
-
-
-def _table_for(piece: Any, batch_shape: tuple[int, ...], n_axes: int) -> np.ndarray:
-    """An empty stack for the results of which `piece` is that of a chunk with `n_axes` batch axes."""
-    if isinstance(piece, list):
-        return empty(batch_shape, (len(piece), *piece[0].shape[n_axes:]), np.result_type(*piece))
-    return empty(batch_shape, piece.shape[n_axes:], piece.dtype)
+        result = solve(part, *given)
+        if isinstance(result, list):
+            result = np.stack(result, axis=n_axes)
+        if not n_axes:
+            return result
+        if table is None:
+            table = empty(mdp.batch_shape, result.shape[n_axes:], result.dtype)
+        table[index] = result
+    return table

@@ -109,9 +109,9 @@ def q_of_messages_without_a_shift(transition, initial, horizon, discount, reward
     available, terminal = masks(transition)
     v, qs = np.zeros(len(initial), dtype=reward.dtype), []
     for _ in range(horizon):
-        weights = np.exp((reward + discount * (transition @ v)) / temperature)
-        qs.append(np.where(available, temperature * np.log(weights), -np.inf))
-        total = np.where(available, weights, 0).sum(axis=1)
+        q = reward + discount * (transition @ v)
+        qs.append(np.where(available, q, -np.inf))
+        total = np.where(available, np.exp(q / temperature), 0).sum(axis=1)
         v = np.where(terminal, 0, temperature * np.log(np.where(terminal, 1, total)))
     return np.array(qs[::-1])
 

@@ -225,14 +225,18 @@ def log_normalized(
         x, overwrite = x if overwrite else np.copy(x), True
         np.copyto(x, -np.inf, where=np.logical_not(where))
     shift = x.max(axis=-1, keepdims=True)
-    none: Any = np.False_ if everywhere else shift == -np.inf  # the slices in which nothing takes part
-    np.copyto(shift, 0.0, where=none)
+    none = None if everywhere else shift == -np.inf  # the slices in which nothing takes part
+    if none is not None:
+        np.copyto(shift, 0.0, where=none)
     weight = np.subtract(x, shift, out=x if overwrite else None)
     total = np.exp(weight, out=weight).sum(axis=-1, keepdims=True)
-    np.copyto(total, 1.0, where=none)
+    if none is not None:
+        np.copyto(total, 1.0, where=none)
     probabilities = np.divide(weight, total, out=weight)
     log_total = np.add(np.log(total, out=total), shift, out=total)[..., 0]
-    return np.where(none[..., 0], otherwise, log_total) if none.any() else log_total, probabilities
+    if none is not None and none.any():
+        log_total = np.where(none[..., 0], otherwise, log_total)
+    return log_total, probabilities
 
 
 def largest(x: Any, *, where: Any = True, otherwise: Any = None) -> Any:
