@@ -199,6 +199,13 @@ class MDP:
         object.__setattr__(other, "final_value", door.frozen(final_value))
         return other
 
+    def with_horizon(self, horizon: int | None) -> "MDP":
+        """The same model with another horizon T, or without one."""
+        door.check_horizon(horizon)
+        other = copy.copy(self)
+        object.__setattr__(other, "horizon", horizon)
+        return other
+
     def to(self, level: str) -> "MDP":
         """The same model in another arithmetic: `float`, `ball`, `exact` or `symbolic`.
 

@@ -87,7 +87,7 @@ def _with_optimal_normalizer(instance: Instance) -> dict[str, Any]:
     the optimum, moving delta of probability between two outcomes of different D solves it.
     """
     energy, sampler, data = instance["energy"], instance["sampler"], instance["data"]
-    if scalars.level_of(np.asarray(energy)) == "symbolic":
+    if scalars.level_of(np.asarray(energy)) in ("symbolic", "field"):
         covered = np.flatnonzero(~scalars.zero_mask(sampler))
         if len(covered) == 1 == len(data):
             return {"log_normalizer": _even_odds(energy, sampler, covered[0])}

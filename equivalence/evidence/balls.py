@@ -13,7 +13,7 @@ from flint import arb
 from equivalence.claims import AtMost, Claim
 from equivalence.evidence.instance import Instance
 from equivalence.evidence.sides import flat_sides, place
-from equivalence.evidence.verdict import ENCLOSED, REFUTED, UNDECIDED
+from equivalence.evidence.verdict import ENCLOSED, REFUTED, UNDECIDED, Proof
 from mdps import OutOfReach
 from mdps.scalars.balls import precision
 
@@ -31,11 +31,12 @@ class Enclosure(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What a level found: the word, the largest radius or margin, and where the trouble is."""
+    """What a level found: the word, the largest radius or margin, where the trouble is, and the proof in a field."""
 
     outcome: str
     size: float | None
     detail: str = ""
+    proof: Proof | None = None
 
 
 def enclose(claim: Claim, instance: Instance, bits: int, **holes: Any) -> tuple[Any, Enclosure]:

@@ -9,6 +9,7 @@ from typing import Any
 from equivalence.claims import REGISTRY, Claim
 from equivalence.evidence.balls import Finding, check_in_balls
 from equivalence.evidence.exact import check_exactly
+from equivalence.evidence.field import check_in_field
 from equivalence.evidence.floats import check_in_floats
 from equivalence.evidence.instance import Instance
 from equivalence.evidence.symbolic import check_symbolically
@@ -19,6 +20,7 @@ CHECKS: dict[str, Callable[..., Finding]] = {
     "float": check_in_floats,
     "ball": check_in_balls,
     "exact": check_exactly,
+    "field": check_in_field,
     "symbolic": check_symbolically,
 }
 LEVELS = tuple(CHECKS)
@@ -70,6 +72,7 @@ def check_levels(claim: Claim, instance: Instance, levels: Iterable[str], **hole
             changes=instance.changes,
             seconds=time.perf_counter() - started,
             known_false=claim.known_false,
+            proof=finding.proof,
         )
         started = time.perf_counter()
 

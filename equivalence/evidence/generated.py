@@ -14,7 +14,7 @@ from flint import fmpq
 from equivalence.claims import Claim, games
 from equivalence.claims.trajectories import trajectory_energy
 from equivalence.evidence.instance import Instance
-from equivalence.evidence.on_model import model_values
+from equivalence.evidence.on_model import model_values, step_values
 from mdps import MDP, OutOfReach, gallery, scalars, trajectories
 from mdps.random_models import random_distribution, random_model, random_policy, random_reward
 
@@ -62,6 +62,7 @@ def _drawn_games(rng: np.random.Generator, seed: int) -> Iterator[Instance]:
             "data": random_distribution(rng, n, denominator=60, full_support=k % 2 == 0),
             "log_normalizer": random_reward(rng, (1,))[0],
             "direction": scalars.convert(rng.integers(-3, 4, size=n), "exact"),
+            "noise_ratio": fmpq(int(rng.integers(1, 6)), int(rng.integers(1, 4))),
         }
         yield Instance(values, f"drawn space {k} of {n} outcomes (seed {seed})")
 
@@ -95,7 +96,7 @@ def _values(rng: np.random.Generator, mdp: MDP, reward: np.ndarray, temperature:
     paths = trajectories(mdp)
     data = paths.law(random_policy(rng, mdp, steps=True))
     values = model_values(rng, mdp, len(paths))
-    return values | {
+    return values | step_values(rng, mdp, reward) | {
         "mdp": mdp,
         "reward": reward,
         "temperature": temperature,

@@ -57,7 +57,10 @@ def instances_on(mdp: MDP, reward: np.ndarray | None, *, seed: int = 0) -> list[
         environment = _instance(mdp, own, other, sampler, one, "environment's reward, expert of a drawn one", changes)
         instances.append(replace(environment, requires=(reward_varies,)))
     warm = _instance(mdp, other, drawn, sampler, half, f"another reward drawn (seed {seed}), temperature 1/2")
-    return [replace(made, values={**extras, **made.values}) for made in (*instances, warm)]
+    return [
+        replace(made, values={**extras, **step_values(rng, mdp, made.values["reward"]), **made.values})
+        for made in (*instances, warm)
+    ]
 
 
 def model_values(rng: np.random.Generator, mdp: MDP, n_trajectories: int) -> dict[str, Any]:
@@ -67,7 +70,19 @@ def model_values(rng: np.random.Generator, mdp: MDP, n_trajectories: int) -> dic
         "theta": random_reward(rng, (2,)),
         "potential": random_reward(rng, (mdp.n_states,)),
         "constant": random_reward(rng, (1,))[0],
+        "airl_reward": random_reward(rng, mdp.available.shape),
+        "noise_ratio": fmpq(int(rng.integers(1, 6)), int(rng.integers(1, 4))),
         "direction": scalars.convert(rng.integers(-2, 3, size=n_trajectories), "exact"),
+    }
+
+
+def step_values(rng: np.random.Generator, mdp: MDP, reward: np.ndarray) -> dict[str, Any]:
+    """What claims about one step ask for: a continuation, and directions of it and of the reward."""
+    return {
+        "continuation": random_reward(rng, (mdp.n_states,)),
+        "continuation_slope": scalars.convert(rng.integers(-2, 3, size=mdp.n_states), "exact"),
+        "continuation_curvature": scalars.convert(rng.integers(-2, 3, size=mdp.n_states), "exact"),
+        "reward_slope": scalars.convert(rng.integers(-2, 3, size=reward.shape), "exact"),
     }
 
 

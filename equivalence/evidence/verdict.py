@@ -7,6 +7,7 @@
 | `enclosed`       | ball       | both sides are the same number within a certified radius                         |
 | `proved here`    | exact      | both sides are the same number, in exact arithmetic                              |
 | `proved for all` | symbolic   | both sides are the same expression in free symbols, for this shape               |
+|                  | field      | likewise, except with the error probability that `proof` states, below 2^-128    |
 | `refuted`        | any but float | they are different numbers: a proof                                           |
 | `undecided`      | ball, symbolic | the arithmetic works and does not tell                                       |
 | `out of reach`   | any        | the arithmetic cannot express the claim on this instance                         |
@@ -34,6 +35,26 @@ OPEN = (UNDECIDED, OUT_OF_REACH, VACUOUS)
 
 
 @dataclass(frozen=True)
+class Proof:
+    """A proof by one evaluation in a prime field.
+
+    free        the arguments whose numbers were free.
+    degree      bound of the degree of the differences that were found to be 0.
+    height      bound of log2 of their size, the sum of the absolute values of their coefficients.
+    prime       the modulus.
+    branches    how many comparisons followed the numbers of the instance.
+    log2_error  log2 of the bound on the probability of a wrong proof, bad primes included.
+    """
+
+    free: tuple[str, ...]
+    degree: int
+    height: int
+    prime: int
+    branches: int
+    log2_error: float
+
+
+@dataclass(frozen=True)
 class Verdict:
     """One claim, one instance, one level.
 
@@ -43,6 +64,8 @@ class Verdict:
     assumption  the one that the instance does not meet, where vacuous.
     detail      where and by how much the sides differ, or why nothing could be said.
     changes     what was done to somebody's numbers to make the instance.
+    instances   how many the verdict is about: more than one where they were judged in stacks.
+    vacuous     how many more of the stacks do not meet an assumption, which is named.
     """
 
     claim: str
@@ -57,6 +80,9 @@ class Verdict:
     changes: tuple[str, ...] = ()
     seconds: float = 0.0
     known_false: bool = False
+    proof: Proof | None = None
+    instances: int = 1
+    vacuous: int = 0
 
     @property
     def alarming(self) -> bool:

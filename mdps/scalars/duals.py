@@ -44,6 +44,7 @@ from flint import fmpq
 
 from mdps.errors import InvalidArgument, OutOfReach
 from mdps.scalars.elementary import anchor_of, exp_of, larger_of, log_of, sigmoid_of, softplus_of
+from mdps.scalars.field import LogField
 from mdps.scalars.logs import LogRational
 
 # Partial derivatives: a dense array, or the partials of the directions that matter.
@@ -282,6 +283,8 @@ def _(x: Dual, y: Any) -> Any:
 def _unit(x: Any) -> Any:
     """The derivative of x in x: 1, in the arithmetic to which derivatives belong."""
     x = _bare(x)
+    if isinstance(x, LogField):
+        return x.field.constant(1)
     return fmpq(1) if isinstance(x, LogRational) else x**0
 
 

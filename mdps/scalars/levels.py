@@ -5,10 +5,11 @@
 | `float`    | float64                                           | -inf                     |
 | `ball`     | `flint.arb`                                       | `arb.neg_inf()`          |
 | `exact`    | `flint.fmpq`, and `LogRational` for logarithms    | `LogRational.LOG_ZERO`   |
+| `field`    | `FieldNumber`, and `LogField` for logarithms      | `LogField`, infinite     |
 | `symbolic` | `sympy.Expr`                                      | `-sympy.oo`              |
 
 An instance is born exact and converted downwards: to floats by correct rounding, to balls by enclosure at the current
-precision, to symbols as sympy numbers. Upwards, a float is the dyadic number that it is. Types that ride on others
+precision, to the current finite field as known constants, to symbols as sympy numbers. Upwards, a float is the dyadic number that it is. Types that ride on others
 (`Dual`, `Rounding`) belong to no level and pass through unchanged: `level_of` says `carrier`.
 """
 
@@ -19,11 +20,12 @@ import numpy as np
 from flint import arb, fmpq
 
 from mdps.errors import InvalidArgument, OutOfReach
-from mdps.scalars.elementary import entrywise, exp_of
+from mdps.scalars.elementary import entrywise, exp_of, log_of
+from mdps.scalars.field import FieldNumber, LogField, current_field
 from mdps.scalars.logs import LogRational
 from mdps.scalars.rationals import dyadic, rational
 
-LEVELS = ("float", "ball", "exact", "symbolic")
+LEVELS = ("float", "ball", "exact", "field", "symbolic")
 
 
 def _is_symbolic(x: Any) -> bool:
@@ -41,6 +43,8 @@ def _level_of_scalar(x: Any) -> str | None:
         return "float"
     if isinstance(x, arb):
         return "ball"
+    if isinstance(x, (FieldNumber, LogField)):
+        return "field"
     if isinstance(x, LogRational) or rational(x) is not None:
         return "exact"
     if _is_symbolic(x):
@@ -51,7 +55,15 @@ def _level_of_scalar(x: Any) -> str | None:
     return "carrier"
 
 
-_LEVEL_OF_TYPE: dict[type, str | None] = {int: None, float: "float", fmpq: "exact", LogRational: "exact", arb: "ball"}
+_LEVEL_OF_TYPE: dict[type, str | None] = {
+    int: None,
+    float: "float",
+    fmpq: "exact",
+    LogRational: "exact",
+    arb: "ball",
+    FieldNumber: "field",
+    LogField: "field",
+}
 
 
 def _levels_of(array: np.ndarray) -> set[str | None]:
@@ -75,7 +87,7 @@ def level_of(array: np.ndarray) -> str:
     levels = _levels_of(array) - {None}
     if "carrier" in levels:
         return "carrier"
-    if "symbolic" in levels:
+    if levels & {"symbolic", "field"}:
         levels -= {"exact"}
     if len(levels) > 1:
         kinds = ", ".join(sorted(map(str, levels)))
@@ -119,6 +131,21 @@ def _to_ball(x: Any) -> arb:
     return exact.arb() if isinstance(exact, LogRational) else arb(exact)
 
 
+def _to_field(x: Any) -> Any:
+    if isinstance(x, (FieldNumber, LogField)):
+        return x
+    field = current_field()
+    exact = _to_exact(x)
+    if not isinstance(exact, LogRational):
+        return field.constant(exact)
+    if exact == LogRational.LOG_ZERO:
+        return LogField(field, {}, True)
+    total = LogField(field, {})
+    for base, coefficient in exact.terms.items():
+        total = total + log_of(field.constant(base)) * coefficient
+    return field.constant(exact.constant) + total
+
+
 def _to_symbol(x: Any) -> Any:
     if _is_symbolic(x):
         return x
@@ -132,6 +159,7 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "float": _to_float,
     "ball": _to_ball,
     "exact": _to_exact,
+    "field": _to_field,
     "symbolic": _to_symbol,
 }
 
@@ -171,6 +199,8 @@ def log_zero(like: np.ndarray) -> Any:
         return arb.neg_inf()
     if level == "exact":
         return LogRational.LOG_ZERO
+    if level == "field":
+        return LogField(current_field(), {}, True)
     if level == "symbolic":
         from mdps.scalars import symbols
 
@@ -209,6 +239,8 @@ def finite_mask(array: np.ndarray) -> np.ndarray:
             return x.is_finite()
         if isinstance(x, LogRational):
             return x != LogRational.LOG_ZERO
+        if isinstance(x, LogField):
+            return not x.infinite
         if _is_symbolic(x):
             return x.is_finite is not False
         return not isinstance(x, (float, np.floating)) or bool(np.isfinite(x))
@@ -217,13 +249,20 @@ def finite_mask(array: np.ndarray) -> np.ndarray:
 
 
 def negative_mask(array: np.ndarray) -> np.ndarray:
-    """Which entries are certainly negative (a free symbol is not)."""
+    """Which entries are certainly negative (a free symbol or field number is not)."""
     if array.dtype != object:
         return array < 0
     if set(map(type, array.flat)) <= {int, fmpq}:
         return np.asarray(array < 0, dtype=bool)
-    negative = entrywise(lambda x: x.is_negative is True if _is_symbolic(x) else bool(x < 0))
-    return negative(array).astype(bool)
+
+    def is_negative(x: Any) -> bool:
+        if isinstance(x, LogField):
+            return False
+        if isinstance(x, FieldNumber):
+            return x.constant is not None and bool(x.constant < 0)
+        return x.is_negative is True if _is_symbolic(x) else bool(x < 0)
+
+    return entrywise(is_negative)(array).astype(bool)
 
 
 def exact_fraction(x: Any) -> fmpq:

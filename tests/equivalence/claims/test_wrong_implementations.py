@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flint import fmpq
 
 from equivalence.claims import REGISTRY
 from equivalence.evidence import check, generated_instances
@@ -24,7 +25,7 @@ CLAIMS = [claim for claim in REGISTRY.values() if not claim.known_false]
 
 def off_by_a_speck(value: Any) -> Any:
     """The value times 1 + 10^-30, exactly."""
-    if isinstance(value, tuple):
+    if isinstance(value, (tuple, list)):
         parts = [off_by_a_speck(part) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
     factor = scalars.convert(np.asarray(1 + SPECK, dtype=object), scalars.level_of(np.atleast_1d(value)))[()]
@@ -87,7 +88,15 @@ def doubles_the_reward(mdp: MDP, reward: Any, expert: Any, *, temperature: Any =
     return maxent.gradient(mdp, 2 * reward, expert, temperature=temperature)
 
 
+def acts_a_speck_too_often(mdp: MDP, reward: Any, *, temperature: Any = 1) -> SoftSolution:
+    """Soft values with a policy that is off by 10^-30."""
+    solution = soft_solution(mdp, reward, temperature=temperature)
+    return solution._replace(policy=solution.policy * fmpq(10**30 + 1, 10**30))
+
+
 REAL_MISTAKES = {
+    "soft_backup_derivative_eq_expected_derivative": {"solve": acts_a_speck_too_often},
+    "soft_backup_curvature_eq_expected_curvature_plus_variance": {"solve": acts_a_speck_too_often},
     "shaped_policy_eq_policy": {"solve": forgets_final_value},
     "shaped_value_eq_value_minus_potential": {"solve": forgets_final_value},
     "policy_with_constant_added_eq_policy": {"solve": normalizes_weights_of_returns},
