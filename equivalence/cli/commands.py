@@ -129,13 +129,15 @@ def verify(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="What rewards and policies are drawn from.")] = 0,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Fewer instances: one on a model, two of each claim without.")
+        bool,
+        typer.Option("--quick", help="Fewer instances: one on a model, two and a small stack of each claim without."),
     ] = False,
     json: Json = False,
 ) -> None:
     """Check claims exactly, on a model or on generated instances, and say how strongly each holds.
 
-    Without --env and --model the claims are asked on small generated instances.
+    Without --env and --model the claims are asked on small generated instances, and in floats on stacks of
+    thousands more.
 
     Exit status: 1 if something that should hold is refuted or differs, 2 if the command or its input is
     wrong, else 0.
@@ -147,6 +149,8 @@ def verify(
         verdicts = list(
             verified(chosen, subject.instances, levels, progress=progress, workers=subjects.worthwhile_workers(subject))
         )
+        if subject.on_stacks is not None:
+            verdicts += subject.on_stacks(chosen, levels, progress=progress)
     if json:
         print(verdicts_as_json(verdicts))
     else:

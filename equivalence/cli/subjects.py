@@ -1,7 +1,7 @@
 """What claims are verified on: an environment, the model in a file, or generated instances."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,14 @@ import numpy as np
 
 from equivalence.claims import Claim
 from equivalence.cli.options import environment_id
-from equivalence.evidence import Instance, default_horizon, generated_instances, instances_on
+from equivalence.evidence import (
+    Instance,
+    Verdict,
+    default_horizon,
+    generated_instances,
+    instances_on,
+    verify_on_stacks,
+)
 from mdps import MDP, InvalidArgument, OutOfReach, interop, scalars, trajectory_count
 from mdps.exactness import simplest_near
 
@@ -20,11 +27,15 @@ MANY_TRAJECTORIES = 200  # from here on a second of start-up is little
 
 
 class Subject(NamedTuple):
-    """The instances (of all claims, or of each), where they are, and what was changed to make them."""
+    """The instances (of all claims, or of each), where they are, and what was changed to make them.
+
+    on_stacks  the verdicts on thousands more, from claims and levels; None where there is a model.
+    """
 
     instances: list[Instance] | Callable[[Claim], list[Instance]]
     where: str
     changes: tuple[str, ...]
+    on_stacks: Callable[..., Iterator[Verdict]] | None = None
 
 
 def chosen_subject(
@@ -82,9 +93,10 @@ def worthwhile_workers(subject: Subject) -> int:
 
 
 def generated(*, seed: int, quick: bool) -> Subject:
-    """Small instances, named and drawn, that suit each claim."""
+    """Small instances, named and drawn, that suit each claim, and stacks of drawn ones."""
     instances = partial(generated_instances, seed=seed, quick=quick)
-    return Subject(instances, f"on generated instances (seed {seed})", ())
+    on_stacks = partial(verify_on_stacks, seed=seed, quick=quick)
+    return Subject(instances, f"on generated instances (seed {seed})", (), on_stacks)
 
 
 def _subject(mdp: MDP, reward: np.ndarray | None, name: str, horizon: int, seed: int, quick: bool) -> Subject:

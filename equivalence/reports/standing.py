@@ -5,6 +5,9 @@ A claim is asked on several instances, and on each at several levels.
     on an instance   the strongest word that a level said
     of a claim       the weakest of those over the instances that meet its assumptions
 
+Stacks are asked in floats alone. They count where they fail; where they do not, they take nothing from what was proved
+on other instances, and are told in a sentence of their own.
+
 Either way a failure outweighs everything. So a claim is `proved here` if it was proved on every instance that
 meets its assumptions, and it is established if it is `enclosed` or stronger: floats alone establish nothing.
 """
@@ -90,7 +93,8 @@ def failed(verdicts: Iterable[Verdict]) -> str:
 
 def standing(verdicts: Sequence[Verdict]) -> Standing:
     """What the verdicts on one claim amount to."""
-    words = [max((v.outcome for v in group), key=STRENGTH.index) for group in by_instance(verdicts)]
+    alone = [v for v in verdicts if v.instances == 1 or v.alarming] or verdicts
+    words = [max((v.outcome for v in group), key=STRENGTH.index) for group in by_instance(alone)]
     met = [word for word in words if word != VACUOUS] or words
     word = (max if set(met) & set(FAILS) else min)(met, key=STRENGTH.index)
     first, note = verdicts[0], ""
@@ -131,6 +135,8 @@ def conclusion(verdicts: Sequence[Verdict], where: str) -> str:
         if chosen := [s for s in found if s.known_false and (s.word in FAILS) == refuted]:
             parts.append(f"{words}{'' if said else f' {where}'}: {_named(chosen, found)}")
     parts += [f"all are vacuous on one more instance ({name}: {assumptions})" for name, assumptions in idle.items()]
+    if stacked := [v for v in verdicts if v.instances > 1 and v.outcome == CONSISTENT and not v.known_false]:
+        parts.append(f"{CONSISTENT} in floating point: {sum(v.instances for v in stacked):,} instances in stacks")
     if not any(s.word in FAILS for s in said):
         parts.append(f"nothing {'else ' if any(s.word in FAILS for s in found) else ''}was refuted")
     return "; ".join(parts) + "."

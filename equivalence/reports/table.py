@@ -8,8 +8,8 @@ The id stands on every row, so that a search finds it. Beside `consistent` and `
 the distance in units of the derived bound, and beside `enclosed` the radius; both are rounded up. Where an
 assumption is not met the row names it instead; an instance on which every claim is vacuous has one row, and
 so has a claim that is vacuous on every instance. Of more than four instances those with the same words share
-a row, with the largest margin and radius. What should hold and does not has a row of its own, followed by its
-place and size. Why a level could say nothing is told below.
+a row, with the largest margin and radius; so has what was asked in stacks, with the number of instances. What should
+hold and does not has a row of its own, followed by its place and size. Why a level could say nothing is told below.
 """
 
 from collections.abc import Iterable, Sequence
@@ -136,15 +136,22 @@ def _rows(group: Sequence[Verdict]) -> list[tuple[str, list[Verdict]]]:
     """The rows of a claim: its instances, or where there are many, one for those with the same words."""
     instances = by_instance(group)
     if len(instances) > 1 and all(v.outcome == VACUOUS for v in group):
-        return [(f"{len(instances)} instances", list(group))]
+        return [(f"{sum(found[0].instances for found in instances):,} instances", list(group))]
     alike: dict[object, list[list[Verdict]]] = {}
     for number, found in enumerate(instances):
-        apart = len(instances) <= MANY or any(v.alarming for v in found)
+        apart = len(instances) <= MANY or any(v.alarming or v.instances > 1 for v in found)
         words = number if apart else tuple((v.level, v.outcome, v.assumption) for v in found)
         alike.setdefault(words, []).append(found)
     return [
-        (rows[0][0].instance if len(rows) == 1 else f"{len(rows)} instances", _widest(rows)) for rows in alike.values()
+        (_label(rows[0][0]) if len(rows) == 1 else f"{len(rows)} instances", _widest(rows)) for rows in alike.values()
     ]
+
+
+def _label(verdict: Verdict) -> str:
+    """What was asked; of stacks also how many more instances do not meet which assumption."""
+    if not verdict.vacuous:
+        return verdict.instance
+    return f"{verdict.instance}, {verdict.vacuous:,} more {VACUOUS}: {verdict.assumption}"
 
 
 def _widest(rows: Sequence[Sequence[Verdict]]) -> list[Verdict]:

@@ -1,8 +1,9 @@
 """Number types, and the elementary functions that formulas use on arrays of any of them.
 
 `float64` arrays take the fast road through numpy. Object arrays carry balls (`balls`), rationals and their logarithms
-(`rationals`, `logs`), symbols (`symbols`), and two types that ride on others: `duals` differentiate, `rounding` bounds
-the error of the same formula in floats. This package is the only place that knows them apart.
+(`rationals`, `logs`), symbols (`symbols`), and types that ride on others: `duals` differentiate, `rounding` bounds the
+error of the same formula in floats, `stacked` does so for many instances at once. This package is the only place that
+knows them apart.
 """
 
 from mdps.scalars.elementary import (

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from equivalence.claims import REGISTRY, Claim
-from equivalence.claims.claim import equal
+from equivalence.claims.claim import at_most, equal
 from equivalence.cli import app
 from mdps import gallery
 from mdps.interop import save_npz
@@ -110,6 +111,41 @@ def test_without_a_model_there_are_instances_for_every_claim():
     assert text.endswith(
         "4 of 4 claims established on generated instances (seed 7): 4 proved here; nothing was refuted.\n"
     )
+
+
+def test_without_a_model_floats_are_asked_on_stacks_too():
+    result = run("verify", "F-02", "M-01", "--quick", "--json")
+    assert result.exit_code == 0
+    rows = json.loads(result.stdout)
+    stacked = [row for row in rows if row["instances"] > 1]
+    assert {(row["level"], row["outcome"], row["instances"]) for row in stacked} == {("float", "consistent", 256)}
+    assert len(stacked) == len({row["claim"] for row in rows})
+    text = run("verify", "F-02", "--seed", "3").stdout
+    assert "3,072 in stacks, 1,024 more vacuous: model_is_data_density" in text
+    assert "consistent in floating point: 7,168 instances in stacks; nothing was refuted." in text
+    rows = json.loads(run("verify", "F-02", "--seed", "3", "--level", "float", "--json").stdout)
+    (row,) = [row for row in rows if row["vacuous"]]
+    assert (row["instances"], row["vacuous"], row["assumption"]) == (3072, 1024, "model_is_data_density")
+
+
+def test_without_floats_or_with_a_model_there_are_no_stacks(lottery):
+    for arguments in (("--level", "exact"), ("--model", lottery)):
+        assert "stacks" not in run("verify", "F-02", *arguments).stdout
+
+
+def test_what_differs_on_a_stack_is_taken_out_and_refuted(planted):
+    def small_energies_cost_little(energy):
+        return at_most(energy.sum(), 8 + 0 * energy[0])
+
+    planted(small_energies_cost_little)
+    result = run("verify", "X-01")
+    assert result.exit_code == 1
+    assert re.search(r"4,096 in stacks +differs", result.stdout)
+    assert re.search(r"float: [\d,]+ of 4,096 are not within their bounds; instance \d+ of stack \d", result.stdout)
+    assert re.search(
+        r"instance \d+ of stack \d \(\d outcomes; seed 0\) +differs [\de.+]+ +refuted +refuted", result.stdout
+    )
+    assert "refuted: X-01" in result.stdout
 
 
 def test_on_the_frozen_lake(require_extra):

@@ -11,7 +11,7 @@ from equivalence.reports.rows import claims_as_json, verdicts_as_json
 ROW = Verdict("a_eq_b", "X-01", "float", "consistent", "a coin", margin=0.25, changes=("one", "two"))
 KEYS = {
     "claim", "catalogue", "level", "outcome", "instance", "margin", "radius",
-    "assumption", "detail", "changes", "seconds", "known_false",
+    "assumption", "detail", "changes", "seconds", "known_false", "proof", "instances", "vacuous",
 }  # fmt: skip
 
 

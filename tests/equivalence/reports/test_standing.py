@@ -134,5 +134,34 @@ def test_an_idle_instance_does_not_blur_why_a_claim_is_vacuous():
     )
 
 
+def test_stacks_take_nothing_from_what_was_proved_and_are_counted():
+    stacked = verdict("consistent", level="float", instance="3,072 in stacks", instances=3072, vacuous=1024)
+    found = [verdict("proved here"), stacked]
+    assert (standing(found).word, standing(found).note) == ("proved here", "")
+    assert conclusion(found, "on a coin") == (
+        "1 of 1 claim established on a coin: 1 proved here; "
+        "consistent in floating point: 3,072 instances in stacks; nothing was refuted."
+    )
+    assert standing([stacked]).word == "consistent"
+
+
+def test_a_stack_that_differs_counts():
+    stacked = verdict("differs", level="float", instance="4,096 in stacks", instances=4096)
+    assert standing([verdict("proved here"), stacked]).word == "differs"
+    assert conclusion([verdict("proved here"), stacked], "on a coin") == (
+        "0 of 1 claim established on a coin; differs: X-01 (on 1 of 2 instances)."
+    )
+    open_stack = verdict("out of reach", level="float", instance="4,096 in stacks", instances=4096)
+    assert standing([verdict("proved here"), open_stack]).word == "proved here"
+
+
+def test_a_stack_of_a_known_falsehood_is_expected_to_differ():
+    more = {"known_false": True, "catalogue": "F-01e"}
+    stacked = verdict("differs", "f", level="float", instance="4,096 in stacks", instances=4096, **more)
+    assert conclusion([verdict("refuted", "f", **more), stacked], "on a coin") == (
+        "known to be false, and refuted on a coin: F-01e; nothing else was refuted."
+    )
+
+
 def test_no_verdicts_no_claim():
     assert conclusion([], "on a coin") == "No claim could be asked on a coin, so nothing was established."

@@ -133,6 +133,34 @@ def test_a_failure_shares_its_row_with_none():
     ]
 
 
+def test_a_stack_has_a_row_of_its_own_and_counts_what_is_vacuous():
+    stacked = verdict(
+        "float", "consistent", "a_eq_b", "X-01", "3,072 in stacks", margin=0.25, instances=3072, vacuous=1024,
+        assumption="sunshine",
+    )  # fmt: skip
+    many = [verdict("float", "consistent", "a_eq_b", "X-01", f"coin {k}", margin=0.5) for k in range(7)]
+    found = lines([*many, stacked], 200, ("float", "ball"))
+    assert [line.split("  ")[-1].strip() for line in found[2:]] == ["-", "-"]
+    assert [" ".join(line.split()) for line in found[2:]] == [
+        "X-01 7 instances consistent 0.5 -",
+        "X-01 3,072 in stacks, 1,024 more vacuous: sunshine consistent 0.25 -",
+    ]
+
+
+def test_a_stack_that_differs_says_where():
+    text = "3 of 4,096 are not within their bounds; instance 7 of stack 2 (5 outcomes; seed 0): lhs = 1.0, rhs = 2.0"
+    stacked = verdict("float", "differs", "a_eq_b", "X-01", "4,096 in stacks", margin=9.0, instances=4096, detail=text)
+    assert lines([stacked], 200, ("float",))[-2:] == [
+        "X-01    4,096 in stacks    differs 9",
+        f"X-01    float: {text}",
+    ]
+
+
+def test_vacuous_stacks_are_counted_with_the_instances():
+    stacked = verdict("float", "vacuous", "a_eq_b", "M-01", "4,096 in stacks", instances=4096, assumption="rain")
+    assert any("4,098 instances" in line for line in lines([*vacuous(assumption="rain"), stacked]))
+
+
 def test_reasons_are_told_once():
     rows = [
         verdict(level, "out of reach", claim, f"{claim}-01", instance, detail="log 2 is irrational")
