@@ -18,7 +18,8 @@ from equivalence.claims import Claim
 from equivalence.cli import subjects
 from equivalence.cli.options import chosen_claims, chosen_levels, environment_arguments
 from equivalence.cli.progress import progress_bar
-from equivalence.evidence import LEVELS, NUMERIC_LEVELS, Verdict, verify as verified
+from equivalence.evidence import LEVELS, NUMERIC_LEVELS, Verdict, recheck as checker, verify as verified
+from equivalence.reports.certificates import write_certificates
 from equivalence.reports.rows import claims_as_json, verdicts_as_json
 from equivalence.reports.standing import conclusion
 from equivalence.reports.statement import claim_in_full, claim_list
@@ -132,6 +133,13 @@ def verify(
         bool,
         typer.Option("--quick", help="Fewer instances: one on a model, two and a small stack of each claim without."),
     ] = False,
+    certificates: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write a certificate of each verdict that `equivalence recheck` can evaluate again, and name the rest.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check claims exactly, on a model or on generated instances, and say how strongly each holds.
@@ -155,6 +163,9 @@ def verify(
         print(verdicts_as_json(verdicts))
     else:
         _report(verdicts, chosen, levels, subject)
+    if certificates is not None:
+        written = write_certificates(verdicts, certificates)
+        typer.echo(f"\n{written.text}", err=json)
     if any(verdict.alarming for verdict in verdicts):
         raise typer.Exit(WRONG)
 
@@ -168,6 +179,21 @@ def _report(verdicts: list[Verdict], claims: list[Claim], levels: tuple[str, ...
     if missing := [f"{c.catalogue} {c.name}" for c in claims if c.name not in asked]:
         _show(Text(f"Not asked, for want of an instance: {', '.join(missing)}"), "")
     _show(Text(conclusion(verdicts, subject.where)))
+
+
+@app.command()
+def recheck(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Certificates that `verify` has written.")],
+) -> None:
+    """Check certificates again, with formulas that share no code with what made them.
+
+    The checker is a single file on the standard library alone, which also runs without anything of this:
+    `python recheck.py FILE...`.
+
+    Exit status: 0 if all that can be recomputed is as stated, 1 if something is not, 2 if a file cannot be read,
+    3 if there is no formula for what it is about.
+    """
+    raise typer.Exit(checker.main([str(file) for file in files]))
 
 
 @app.command("list")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from typing import Any
 
@@ -44,6 +45,7 @@ def check_levels(claim: Claim, instance: Instance, levels: Iterable[str], **hole
     for level in levels:
         if level not in CHECKS:
             raise InvalidArgument(f"level {level!r} is unknown; expected one of {', '.join(CHECKS)}")
+    origin = None if holes else instance
     started = time.perf_counter()
     obstacle: Finding | None = None
     assumption: str | None = None
@@ -73,6 +75,7 @@ def check_levels(claim: Claim, instance: Instance, levels: Iterable[str], **hole
             seconds=time.perf_counter() - started,
             known_false=claim.known_false,
             proof=finding.proof,
+            origin=origin,
         )
         started = time.perf_counter()
 
@@ -122,7 +125,8 @@ def _shared_out(
     with ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_hold, initargs=(list(distinct.values()),)
     ) as pool:
-        yield from pool.map(_check_held, tasks)
+        for verdicts, (_, instance) in zip(pool.map(_check_held, tasks), wanted, strict=True):
+            yield [replace(verdict, origin=instance) for verdict in verdicts]
 
 
 _held: list[Instance] = []
@@ -135,4 +139,5 @@ def _hold(instances: list[Instance]) -> None:
 
 def _check_held(task: tuple[str, int, tuple[str, ...]]) -> list[Verdict]:
     name, place, levels = task
-    return list(check_levels(REGISTRY[name], _held[place], levels))
+    verdicts = check_levels(REGISTRY[name], _held[place], levels)
+    return [replace(verdict, origin=None) for verdict in verdicts]  # which the other process has already

@@ -16,8 +16,10 @@
 The last three are shown and counted, and are never a pass.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+from mdps import OutOfReach
 
 CONSISTENT = "consistent"
 DIFFERS = "differs"
@@ -83,12 +85,26 @@ class Verdict:
     proof: Proof | None = None
     instances: int = 1
     vacuous: int = 0
+    origin: Any = field(default=None, repr=False, compare=False)  # the Instance, where the claim itself was asked
 
     @property
     def alarming(self) -> bool:
         """Whether something that should hold does not."""
         return self.outcome in FAILS and not self.known_false
 
+    def certificate(self) -> dict[str, Any]:
+        """The verdict as a document that somebody else can check again without this library: `evidence.certificate`.
+
+        Errors: `OutOfReach` where the checker has no formula for it, or an implementation in a hole was asked.
+        """
+        from equivalence.evidence.certificate import certificate
+
+        if self.origin is None:
+            raise OutOfReach(f"no certificate of {self.claim}: the verdict is not about the claim on one instance")
+        return certificate(self.claim, self.origin, self.outcome)
+
     def as_json(self) -> dict[str, Any]:
         """The verdict as a plain object; the keys are stable."""
-        return asdict(self) | {"changes": list(self.changes)}
+        names = (part.name for part in fields(self) if part.name not in ("origin", "proof"))
+        proof = self.proof and asdict(self.proof) | {"free": list(self.proof.free), "prime": hex(self.proof.prime)}
+        return {name: getattr(self, name) for name in names} | {"changes": list(self.changes), "proof": proof}

@@ -377,3 +377,15 @@ def test_an_interruption_is_no_verdict(lottery, monkeypatch):
 
     monkeypatch.setattr("equivalence.cli.commands.verified", interrupted)
     assert run("verify", "--model", lottery).exit_code == 130
+
+
+def test_certificates_are_written_and_checked_again(tmp_path):
+    done = run("verify", "F-15", "--quick", "--level", "field,exact", "--certificates", str(tmp_path / "c"))
+    assert done.exit_code == 0
+    assert "4 certificates in" in done.stdout
+    files = sorted(map(str, (tmp_path / "c").iterdir()))
+    again = run("recheck", *files)
+    assert again.exit_code == 0
+    assert again.stdout.count("proved for all: discriminator_gradient_gap_to_gcl") == 2
+    (tmp_path / "c" / "broken.json").write_text("{")
+    assert run("recheck", str(tmp_path / "c" / "broken.json")).exit_code == 2
