@@ -30,6 +30,23 @@ def _own_level(name: str, value: Any) -> str | None:
     return None if all(isinstance(x, (int, np.integer)) for x in array.flat) else level
 
 
+def common_arithmetic(**arguments: Any) -> dict[str, np.ndarray]:
+    """The arguments as arrays in their common arithmetic.
+
+    Errors: `InvalidArgument` for what is not finite numbers, or floats beside exact numbers.
+    """
+    found = {name: _own_level(name, value) for name, value in arguments.items()}
+    levels = {own for own in found.values() if own is not None} - {"carrier"}
+    for coarser in ("symbolic", "field", "ball"):
+        if coarser in levels:
+            levels -= {"exact"}
+    if len(levels) > 1:
+        kinds = ", ".join(f"{name} is {own or 'integers'}" for name, own in found.items())
+        raise InvalidArgument(f"one call, one arithmetic: {kinds}")
+    level = levels.pop() if levels else "carrier" if "carrier" in found.values() else "float"
+    return {name: numbers(name, value, level) for name, value in arguments.items()}
+
+
 def checked(**arguments: Any) -> tuple[np.ndarray, ...]:
     """The arguments as arrays in their common arithmetic, in the order given.
 
@@ -39,16 +56,7 @@ def checked(**arguments: Any) -> tuple[np.ndarray, ...]:
     Errors: `InvalidArgument` for another shape, NaN, infinite energies, negative probabilities, a wrong sum, or floats
     beside exact numbers.
     """
-    found = {name: _own_level(name, value) for name, value in arguments.items()}
-    levels = {own for own in found.values() if own is not None} - {"carrier"}
-    for coarser in ("symbolic", "ball"):
-        if coarser in levels:
-            levels -= {"exact"}
-    if len(levels) > 1:
-        kinds = ", ".join(f"{name} is {own or 'integers'}" for name, own in found.items())
-        raise InvalidArgument(f"one call, one arithmetic: {kinds}")
-    level = levels.pop() if levels else "carrier" if "carrier" in found.values() else "float"
-    arrays = {name: numbers(name, value, level) for name, value in arguments.items()}
+    arrays = common_arithmetic(**arguments)
     n = arrays["energy"].shape[-1:]
     if n in ((), (0,)):
         raise InvalidArgument(f"energy has shape {arrays['energy'].shape}; expected [..., n] of at least one outcome")
