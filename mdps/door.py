@@ -49,6 +49,8 @@ def common_level(**arrays: Any) -> str:
             levels[name] = "float"
         elif array.dtype != object or not all(isinstance(x, (int, np.integer)) for x in array.flat):
             levels[name] = scalars.level_of(array)
+    if set(levels.values()) == {"exact", "symbolic"}:
+        return "symbolic"  # sympy's own rationals are exact numbers, too
     if len(set(levels.values())) > 1:
         found = ", ".join(f"{name} is {level}" for name, level in levels.items())
         raise InvalidModel(f"one model, one arithmetic: {found}; write exact numbers as Fractions, or all as floats")

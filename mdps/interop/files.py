@@ -1,166 +1,129 @@
-"""Models on disk: .npz files of numpy, without pickles.
+"""Models on disk: .npz files of numpy, without pickles, and JSON files.
 
-key            holds
--------------  ------------------------------------------------------------------------------------------
-`transition`   [..., s, a, s'], probability
-`initial`      [..., s], probability
-`horizon`      the number T of decisions, or 'none'
-`discount`     a number between 0 and 1; 1 where there is none
-`final_value`  [..., s] or a number, in the unit of reward; 0 where there is none
-`reward`       [s], [s, a] or [s, a, s'] beyond the batch axes; may be left out
-`changes`      sentences: what was done to the numbers on the way in; may be left out
-
-Floats are float arrays. Exact numbers are arrays of text, so that nothing is rounded and any numpy reads the
-file: '1/3', or with logarithms '1/2 + 3*log(5) - 2/3*log(7)'. A sparse transition is kept as the four
-parts of its CSR matrix, `transition_data`, `transition_indices`, `transition_indptr` and `transition_shape`.
+Both hold the same keys, see `mdps.interop.records`, and read back equal. Floats are floats, bit for bit; exact numbers
+are text such as '1/3' or '1/2 + 3*log(5)', so that nothing is rounded. A JSON file has nested lists, and null for no
+horizon; whole numbers among text are exact.
 """
 
+import json
 import os
-import re
 import zipfile
 import zlib
-from functools import lru_cache
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.sparse
-from flint import fmpq, fmpz
 
-from mdps import scalars
-from mdps.arguments import checked_reward
-from mdps.errors import InvalidArgument, InvalidModel, OutOfReach
+from mdps.errors import InvalidArgument, InvalidModel
+from mdps.interop.records import NOT_NUMBERS, model_of, record_of
 from mdps.model import MDP
-from mdps.scalars import LogRational
-from mdps.scalars.levels import exact_fraction
 
-SPARSE = tuple(f"transition_{part}" for part in ("data", "indices", "indptr", "shape"))
-REQUIRED = ("initial", "horizon")
-KEYS = ("transition", *REQUIRED, "discount", "final_value", "reward", "changes", *SPARSE)
-NOT_NUMBERS = ("horizon", "changes")
-_RATIONAL = r"(?P<top>\d+)(?:/(?P<bottom>0*[1-9]\d*))?"
-_TERM = re.compile(rf"(?P<sign>[+-])(?:{_RATIONAL}(?:\*log\((?P<argument>[1-9]\d*)\))?|log\((?P<alone>[1-9]\d*)\))")
+Path = str | os.PathLike[str]
 
 
-def save_npz(path: str | os.PathLike[str], mdp: MDP, reward: Any = None) -> None:
+def save_npz(path: Path, mdp: MDP, reward: Any = None) -> None:
     """Write a model, and a reward where there is one, to a file that `load_npz` reads back equal.
 
     Errors: `OutOfReach` for balls and symbols, which a file cannot hold.
     """
-    arrays: dict[str, Any] = {}
-    if scipy.sparse.issparse(mdp.transition):
-        arrays |= {name: getattr(mdp.transition, name.removeprefix("transition_")) for name in SPARSE}
-    else:
-        arrays["transition"] = _written(mdp.transition)
-    arrays |= {name: _written(getattr(mdp, name)) for name in ("initial", "discount", "final_value")}
-    arrays["horizon"] = "none" if mdp.horizon is None else mdp.horizon
-    if reward is not None:
-        arrays["reward"] = _written(checked_reward(mdp, reward))
-    if mdp.changes:
-        arrays["changes"] = np.array(mdp.changes)
+    record = record_of(mdp, reward)
     with open(path, "wb") as file:  # to a path numpy would add .npz
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **record)
 
 
-def load_npz(path: str | os.PathLike[str]) -> tuple[MDP, np.ndarray | None]:
+def load_npz(path: Path) -> tuple[MDP, np.ndarray | None]:
     """The model in a file, and its reward where there is one.
 
     Errors, which name the file: `InvalidArgument` for one that cannot be read, whose keys are not those of a
     model, or whose reward does not fit; `InvalidModel` for numbers that are no model.
     """
+    return _loaded(path, _read_npz)
+
+
+def save_json(path: Path, mdp: MDP, reward: Any = None) -> None:
+    """Write a model, and a reward where there is one, to a JSON file that `load_json` reads back equal.
+
+    Errors: `OutOfReach` for balls and symbols, which a file cannot hold.
+    """
+    record = {name: np.asarray(array).tolist() for name, array in record_of(mdp, reward).items()}
+    record["horizon"] = mdp.horizon if mdp.horizon is None else int(mdp.horizon)
+    lines = [f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in record.items()]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("{" + ",\n ".join(lines) + "}\n")
+
+
+def load_json(path: Path) -> tuple[MDP, np.ndarray | None]:
+    """The model in a JSON file, and its reward where there is one.
+
+    Errors: as of `load_npz`; and numbers that JSON has no name for (NaN, Infinity), keys that come twice.
+    """
+    return _loaded(path, _read_json)
+
+
+def _loaded(path: Path, read: Callable[[Path], dict[str, np.ndarray]]) -> tuple[MDP, np.ndarray | None]:
     try:
-        arrays = _read(path)
-        mdp = MDP(
-            arrays["transition"] if "transition" in arrays else _sparse(*(arrays[name] for name in SPARSE)),
-            arrays["initial"],
-            horizon=_horizon(arrays["horizon"]),
-            discount=arrays.get("discount", 1),
-            final_value=arrays.get("final_value", 0),
-            changes=tuple(map(str, np.atleast_1d(arrays.get("changes", ())))),
-        )
-        return mdp, checked_reward(mdp, arrays["reward"]) if "reward" in arrays else None
+        return model_of(read(path))
+    except OSError as error:
+        raise InvalidArgument(f"{os.fspath(path)}: the file cannot be read: {error.strerror or error}") from None
     except (InvalidArgument, InvalidModel) as error:
         raise type(error)(f"{os.fspath(path)}: {error}") from None
 
 
-def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """The arrays of a file by their keys, with text read as exact numbers."""
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with open(path, "rb") as file:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise InvalidArgument("this is a single array; expected an .npz file, which has keys")
             with archive:
-                arrays = {name: archive[name] for name in archive.files}
+                return {name: archive[name] for name in archive.files}
     except InvalidArgument:
         raise
-    except OSError as error:
-        raise InvalidArgument(f"the file cannot be read: {error.strerror or error}") from None
     except (ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise InvalidArgument(f"this is not an .npz file of numbers without pickles: {error}") from None
-    missing = [name for name in REQUIRED if name not in arrays]
-    if "transition" not in arrays and not set(SPARSE) <= set(arrays):
-        missing.insert(0, "transition")
-    unknown = [name for name in arrays if name not in KEYS]
-    if missing or unknown:
-        faults = [
-            f"{', '.join(names)} {fault}" for names, fault in ((missing, "missing"), (unknown, "unknown")) if names
-        ]
-        raise InvalidArgument(f"the keys are not those of a model: {'; '.join(faults)}. Expected {', '.join(KEYS[:6])}")
-    return {
-        name: _parsed(array) if array.dtype.kind == "U" and name not in NOT_NUMBERS else array
-        for name, array in arrays.items()
-    }
 
 
-def _horizon(array: np.ndarray) -> Any:
-    if array.shape != ():
-        raise InvalidModel(f"horizon has shape {array.shape}; expected one whole number, or 'none'")
-    return None if array.dtype.kind == "U" and str(array) == "none" else array.item()
-
-
-def _sparse(data: np.ndarray, indices: np.ndarray, indptr: np.ndarray, shape: np.ndarray) -> Any:
+def _read_json(path: Path) -> dict[str, np.ndarray]:
+    with open(path, "rb") as file:
+        content = file.read()
     try:
-        return scipy.sparse.csr_array((data, indices, indptr), shape=tuple(shape.tolist()))
-    except (ValueError, TypeError) as error:
-        raise InvalidArgument(f"the sparse transition is not a CSR matrix: {error}") from None
+        values = json.loads(content, parse_constant=_no_number, object_pairs_hook=_once)
+    except InvalidArgument:
+        raise
+    except (ValueError, RecursionError) as error:  # what is no JSON, and bytes that are no text
+        raise InvalidArgument(f"this is not a JSON file: {error}") from None
+    if not isinstance(values, dict):
+        raise InvalidArgument(f"this is a JSON {type(values).__name__}; expected an object, which has keys")
+    if values.get("horizon", 0) is None:
+        values["horizon"] = "none"
+    return {name: _array(name, value) for name, value in values.items()}
 
 
-def _written(numbers: Any) -> np.ndarray:
-    array = np.asarray(numbers)
-    if array.dtype != object:
-        return array
-    if (level := scalars.level_of(array)) != "exact":
-        raise OutOfReach(
-            f"a file holds floats or exact numbers, not the level {level}; take mdp.to('float') or 'exact'"
-        )
-    texts: dict[int, str] = {}  # by identity: an array repeats few numbers, its zero above all
-    written = [texts.get(id(x)) or texts.setdefault(id(x), _text(x)) for x in array.flat]
-    return np.array(written).reshape(array.shape)
+def _no_number(name: str) -> Any:
+    raise InvalidArgument(f"the file has {name}; expected finite numbers")
 
 
-def _text(x: Any) -> str:
-    if not isinstance(x, LogRational):
-        return str(exact_fraction(x))
-    logs = (f"{c}*log({fmpz(n)})" for n, c in x.terms.items())
-    return " + ".join([str(x.constant), *logs]).replace("+ -", "- ")
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise InvalidArgument(f"the key {next(x for x in names if names.count(x) > 1)!r} comes twice")
+    return values
 
 
-def _parsed(array: np.ndarray) -> np.ndarray:
-    return np.array([_number(str(text)) for text in array.flat], dtype=object).reshape(array.shape)
-
-
-@lru_cache(maxsize=2**16)
-def _number(text: str) -> fmpq | LogRational:
-    """The number that a text says: a sum of terms p/q and p/q*log(n)."""
-    compact = text.replace(" ", "")
-    compact = compact if compact.startswith(("+", "-")) else f"+{compact}"
-    terms = list(_TERM.finditer(compact))
-    if not terms or "".join(term[0] for term in terms) != compact:
-        raise InvalidArgument(f"{text!r} is not a number; expected one such as '1/3' or '1/2 + 3*log(5)'")
-    total: Any = fmpq(0)
-    for term in terms:
-        n = term["argument"] or term["alone"]
-        factor = fmpq(fmpz(term["top"] or "1"), fmpz(term["bottom"] or "1"))
-        part = factor * LogRational.log(fmpq(fmpz(n))) if n else factor
-        total = total - part if term["sign"] == "-" else total + part
-    return total
+def _array(name: str, value: Any) -> np.ndarray:
+    """Nested lists of numbers, or of text and whole numbers, as an array."""
+    try:
+        array = np.array(value, dtype=object)
+    except ValueError as error:
+        raise InvalidArgument(f"{name} is not a rectangular array: {error}") from None
+    kinds = {type(x) for x in array.flat}
+    stray = kinds - ({str} if name == "changes" else {str, int} if name == "horizon" else {str, int, float})
+    if stray or (str in kinds and float in kinds) or (list in kinds):
+        found = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise InvalidArgument(f"{name} holds {found}; expected an array of floats, or of text and whole numbers")
+    if name not in NOT_NUMBERS and kinds == {int} and any(abs(x) > 2**53 for x in array.flat):
+        return np.array([str(x) for x in array.flat]).reshape(array.shape)
+    if str in kinds:
+        return np.array([str(x) for x in array.flat], dtype=np.str_).reshape(array.shape)
+    return array.astype(int) if kinds == {int} else array.astype(float)

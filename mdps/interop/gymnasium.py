@@ -1,18 +1,22 @@
-"""Environments of gymnasium (0.29 and 1.x) with a transition table, as models.
+"""Environments of gymnasium (0.29 and 1.x) with a transition table as models, and models as environments.
 
 FrozenLake, CliffWalking, Taxi and environments like them hold their dynamics as `env.unwrapped.P` and the law
 of their first state as `env.unwrapped.initial_state_distrib`; `mdps.interop.tables` says what such a table
 means. Wrappers are not seen: a time limit is one, and the horizon is given here instead.
 
-gymnasium is an optional package, imported when an environment is asked for by its id.
+The other way, `to_gymnasium` makes a model an environment to act in, see `mdps.interop.environments`.
+
+gymnasium is an optional package, imported when an environment is asked for by its id, or made.
 """
 
 import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from mdps.errors import InvalidArgument, InvalidModel
+from mdps.interop.environments import environment_class
 from mdps.interop.tables import from_table
 from mdps.model import MDP
 
@@ -45,6 +49,43 @@ def from_gymnasium(
     return from_table(table, law, horizon=horizon, discount=discount, exact=exact, changes=changes, **sizes)
 
 
+def to_gymnasium(mdp: MDP, reward: Any) -> Any:
+    """An environment, a `gymnasium.Env` with Discrete spaces, whose dynamics and reward are those of a model.
+
+    reward  [s], [s, a] or [s, a, s']
+
+    Entering a terminal state terminates an episode, the horizon truncates it; the last step also pays gamma times the
+    final value. `info` holds the action mask and t. The model stays at hand, in the numbers that it was given in:
+    `env.unwrapped.mdp`, `env.unwrapped.reward`; what is sampled are its floats.
+
+    Errors: `InvalidArgument` for a stack, a reward that does not fit, and a missing gymnasium; `InvalidModel` where
+    an episode may start in a terminal state; `OutOfReach` for symbols.
+    """
+    return _model_env(_gymnasium("to_gymnasium"))(mdp, reward)
+
+
+@cache
+def _model_env(gymnasium: Any) -> Any:
+    return environment_class(gymnasium)
+
+
+def __getattr__(name: str) -> Any:
+    """`ModelEnv`, the class of `to_gymnasium`, which exists where gymnasium does."""
+    if name == "ModelEnv":
+        return _model_env(_gymnasium("ModelEnv"))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _gymnasium(what: str) -> Any:
+    try:
+        import gymnasium
+    except ImportError:
+        raise InvalidArgument(
+            f"{what} needs gymnasium, which is not installed; install extra gym: pip install 'irl-equivalence[gym]'"
+        ) from None
+    return gymnasium
+
+
 def _made(env_or_id: Any, arguments: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
     """The environment, and what is to be said about how its id was read."""
     if not isinstance(env_or_id, str):
@@ -53,13 +94,7 @@ def _made(env_or_id: Any, arguments: dict[str, Any]) -> tuple[Any, tuple[str, ..
                 f"arguments ({', '.join(arguments)}) go with an id, not with an environment already made"
             )
         return env_or_id, ()
-    try:
-        import gymnasium
-    except ImportError:
-        raise InvalidArgument(
-            f"environment {env_or_id!r} needs gymnasium, which is not installed; install extra gym: "
-            "pip install 'irl-equivalence[gym]'"
-        ) from None
+    gymnasium = _gymnasium(f"environment {env_or_id!r}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # advice on versions; the one that was made is recorded below
@@ -80,6 +115,8 @@ def _table(env: Any, initial: Any) -> tuple[Any, Any, dict[str, int]]:
     bare = getattr(env, "unwrapped", env)
     name = _name(env)
     table = getattr(bare, "P", None)
+    if table is None and isinstance(getattr(bare, "mdp", None), MDP):
+        raise InvalidModel(f"{name} pays a final value, which no transition table says; its model is env.unwrapped.mdp")
     if table is None:
         raise InvalidArgument(
             f"{name} has no transition table: expected env.unwrapped.P, with P[s][a] a list of "

@@ -8,6 +8,9 @@ k-th copy of s', and a copy that goes on has the rows of s'. Whether it goes on 
 `terminated`, see `mdps.interop.endings`.
 
 The states of the table keep their numbers, copies come after them, and `changes` says what each one is.
+
+`to_table` writes a model as such a table: entering a terminal state has the flag, and an action that is not available
+has no entries.
 """
 
 from math import fsum
@@ -17,12 +20,15 @@ import numpy as np
 from flint import fmpq
 
 from mdps import door, exactness, scalars
-from mdps.errors import InvalidModel
+from mdps.arguments import checked_reward, reward_axes
+from mdps.errors import InvalidArgument, InvalidModel, OutOfReach
 from mdps.exactness import ZERO
 from mdps.interop.endings import ENDS, Endings, endings
 from mdps.interop.entries import Entry, entries_of
+from mdps.kernels import Sparse
 from mdps.model import MDP
 from mdps.scalars.levels import exact_fraction
+from mdps.scalars.rationals import fraction
 
 SHOWN = 8
 
@@ -83,6 +89,48 @@ def from_table(
     said = (*changes, *_ends_said(ends), *_copies_said(nodes, size), *of_rows, *of_law)
     said += (*(_rewards_said(entries) if exact else ()), *of_discount)
     return MDP(transition, law, horizon=horizon, discount=gamma, changes=said), reward
+
+
+def to_table(mdp: MDP, reward: Any) -> dict[int, dict[int, list[tuple[Any, int, Any, bool]]]]:
+    """P[s][a] = [(probability, s', reward, terminated), ...] of one model and a reward [s], [s, a] or [s, a, s'].
+
+    Numbers are Python floats, or Fractions of an exact model. The law of the first state, the horizon and the discount
+    are not in a table. `from_table` reads the model back; a terminal state that is also a start comes back as two.
+
+    Errors: `InvalidModel` for a model with a final value, which a table has no place for; `OutOfReach` for balls,
+    symbols and irrational rewards, `InvalidArgument` for a stack.
+
+    >>> from mdps import gallery
+    >>> to_table(gallery.exit_or_stay()[0], [0, 0])[0]
+    {0: [(Fraction(1, 1), 0, Fraction(0, 1), False)], 1: [(Fraction(1, 1), 1, Fraction(0, 1), True)]}
+    """
+    if mdp.batch_shape:
+        raise InvalidArgument(f"a stack of batch shape {mdp.batch_shape}; expected one model: mdp.at(i) takes one")
+    if mdp.level not in ("float", "exact"):
+        raise OutOfReach(f"a table holds floats or exact numbers, not the level {mdp.level}; take mdp.to('float')")
+    r = checked_reward(mdp, reward)
+    if not scalars.zero_mask(mdp.final_value).all():
+        raise InvalidModel(
+            "the model has a final value, for which a table has no place; make it part of a reward [s, a, s'] where "
+            "episodes end, and the final value 0"
+        )
+    written = float if mdp.level == "float" else lambda x: fraction(exact_fraction(x))
+    axes, entries = len(reward_axes(mdp, r)), _entries_of(mdp)
+    table: dict[int, dict[int, list[tuple[Any, int, Any, bool]]]] = {
+        s: {a: [] for a in range(mdp.n_actions)} for s in range(mdp.n_states)
+    }
+    for s, a, x, p in entries:
+        table[s][a].append((written(p), x, written(r[(s, a, x)[:axes]]), bool(mdp.terminal[x])))
+    return table
+
+
+def _entries_of(mdp: MDP) -> list[tuple[int, int, int, Any]]:
+    """(s, a, s', P) of every possible transition, in order."""
+    if isinstance(mdp.kernel, Sparse):
+        matrix = mdp.transition.tocoo()
+        s, a = np.divmod(matrix.row, mdp.n_actions)
+        return sorted(zip(s.tolist(), a.tolist(), matrix.col.tolist(), matrix.data.tolist(), strict=True))
+    return [(s, a, x, mdp.transition[s, a, x]) for s, a, x in np.argwhere(mdp.support).tolist()]
 
 
 def _law(initial: Any, n_states: int, exact: bool) -> tuple[np.ndarray, tuple[str, ...]]:
