@@ -13,12 +13,14 @@ Importing this package fills `REGISTRY`, by name. `find` looks a claim up by its
 import difflib
 
 from equivalence.claims import (  # noqa: F401  (they register their claims)
+    adversarial,
     consistency,
     duality,
     entropy,
     finn,
     importance,
     shaping,
+    steps,
     trajectories,
 )
 from equivalence.claims.assumption import Assumption

@@ -4,6 +4,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from flint import fmpq
 
 from equivalence.objectives import ebm
 from mdps import scalars
@@ -22,6 +23,7 @@ def coin(*, own_sampler: bool = False, own_data: bool = False, own_normalizer: b
         "data": model if own_data else probabilities(1, 2),
         "log_normalizer": ebm.log_partition(energy) if own_normalizer else scalars.log(Fraction(2)),
         "direction": numbers(1, -2),
+        "noise_ratio": fmpq(3),
     }
 
 
@@ -33,6 +35,7 @@ def die() -> dict[str, Any]:
         "data": probabilities(1, 2, 3),
         "log_normalizer": scalars.log(Fraction(4)),
         "direction": numbers(1, -2, 1),
+        "noise_ratio": fmpq(3),
     }
 
 
@@ -44,6 +47,7 @@ def half_covered() -> dict[str, Any]:
         "data": probabilities(1, 1, 2),
         "log_normalizer": scalars.log(Fraction(2)),
         "direction": numbers(1, -2, 1),
+        "noise_ratio": fmpq(3),
     }
 
 
