@@ -68,7 +68,7 @@ def _newton_step(mass: np.ndarray, logit: np.ndarray, target: Any, z: Any) -> An
 
 def _scalar_root(mass: np.ndarray, logit: np.ndarray, target: Any) -> Any:
     level = scalars.level_of(np.array([*mass, *logit, target], dtype=object))
-    if level in ("exact", "symbolic"):
+    if level in ("exact", "field", "symbolic"):
         raise OutOfReach(
             "the optimal log normalizer is the root of an algebraic equation, not a rational number or its logarithm; "
             "take balls or floats, or choose data for which a given one is optimal: the equation is linear in them"
