@@ -12,7 +12,7 @@ Only what it has formulas for becomes a certificate.
 
 Bounds of degree and size are those of the family in closed form, which the checker recomputes; those that were tracked
 through the code that ran stay in the verdict.
-Source: in-toto Statement v1.
+Source: in-toto.
 """
 
 import hashlib

@@ -14,6 +14,7 @@ from equivalence.evidence import Instance
 from equivalence.evidence.balls import check_in_balls
 from equivalence.evidence.exact import check_exactly
 from mdps import OutOfReach
+from mdps.bibliography import REFERENCES
 
 
 def claim_list(claims: Iterable[Claim]) -> RenderableType:
@@ -46,7 +47,10 @@ def claim_in_full(claim: Claim) -> RenderableType:
     grid.add_row("about", ", ".join(claim.arguments))
     if claim.holes:
         grid.add_row("can be replaced", ", ".join(claim.holes))
-    grid.add_row("source", claim.source)
+    keys = claim.source.split("; ")
+    for i, key in enumerate(keys):
+        work = f": {REFERENCES[key]}" if key in REFERENCES else ""
+        grid.add_row("" if i else "source", Text.assemble((key, "bold"), work))
     told = {a.name: "no witness is recorded" for a in claim.assumes if a.name not in claim.open_questions}
     told |= {key: _numbers(claim, witness) for key, witness in claim.witnesses.items()}
     section("fails", {key if key == "as printed" else f"without {key}": text for key, text in told.items()})

@@ -5,8 +5,8 @@
 Nothing is factored. Two bases are merged by descending their product trees together, only where the products share a
 factor, so the work is close to linear in the bits.
 
-Source: D. J. Bernstein, 'Factoring into coprimes in essentially linear time', J. Algorithms 54 (2005), for the idea of
-merging coprime bases. The descent of two trees, with coefficients carried along, is our own.
+Source: bernstein2005, for the idea of merging coprime bases. The descent of two trees, with coefficients carried along,
+is our own.
 """
 
 from collections.abc import Iterable, Mapping

@@ -30,8 +30,7 @@ derivative in x of x * (derivative of x + y in y), which is 1, comes out as 2.
 Zeros.  Float derivatives are dense float64 arrays; others are kept as {direction: partial}, so that
 directions in which a number does not move cost nothing.
 
-Source: J. Siskind and B. Pearlmutter, 'Nesting forward-mode AD in a functional framework', Higher-Order and
-Symbolic Computation 21 (2008), for the need of levels.
+Source: siskind2008, for the need of levels.
 """
 
 import itertools
