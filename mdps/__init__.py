@@ -7,9 +7,17 @@
     trajectories  every trajectory of a small model, one row each
     boltzmann     the maximum entropy law over trajectories
     entropies     of choices, and of trajectories
+    occupancy_entropies   of what is visited
+    shaping       potentials, and what they leave unchanged
+    inverse       the rewards of a policy
+    identifiability   what a policy leaves open about its reward; periods has those of graphs
+    dynamics      the same states under other transitions
+    goal_conditioned  products with a goal that is drawn once
+    factored      actions with components
     gallery       named tiny models
-    interop       models from elsewhere
-    scalars       the number types: floats, balls, rationals and their logarithms, symbols
+    interop       models from elsewhere, and environments for gymnasium
+    scalars       the number types: floats, balls, rationals and their logarithms, finite fields, symbols
+    bibliography  the works that are cited by key
 
 | symbol             | name                        | shape            | unit             |
 |--------------------|-----------------------------|------------------|------------------|
@@ -27,10 +35,23 @@ There are T decisions t = 0 ... T-1 and T+1 states. A reward is [s], [s, a] or [
 axes. Unavailable actions have policy 0 and q log 0; rows of terminal states are zero. Logarithms are natural.
 """
 
-from mdps import boltzmann, gallery, interop, scalars
+from mdps import (
+    boltzmann,
+    dynamics,
+    factored,
+    gallery,
+    identifiability,
+    interop,
+    inverse,
+    occupancy_entropies,
+    periods,
+    scalars,
+    shaping,
+)
 from mdps.bellman import SoftSolution, soft_solution
 from mdps.entropies import causal_entropy, trajectory_entropy
 from mdps.errors import InvalidArgument, InvalidModel, OutOfReach
+from mdps.goal_conditioned import goal_conditioned
 from mdps.model import MDP
 from mdps.normalization import normalized
 from mdps.occupancy import marginals, occupancy, policy_value, state_marginals
@@ -48,15 +69,23 @@ __all__ = [
     "Trajectories",
     "boltzmann",
     "causal_entropy",
+    "dynamics",
+    "factored",
     "gallery",
+    "goal_conditioned",
+    "identifiability",
     "interop",
+    "inverse",
     "log",
     "marginals",
     "normalized",
     "occupancy",
+    "occupancy_entropies",
     "optimal_solution",
+    "periods",
     "policy_value",
     "scalars",
+    "shaping",
     "soft_solution",
     "state_marginals",
     "trajectories",
