@@ -3,6 +3,7 @@
     model         the MDP: transition, initial, horizon, discount, final_value
     bellman       soft control by backward induction
     optimal       control with the hard maximum
+    stationary, visits, episodic   problems without a horizon; fixed_points, linear and graphs solve and certify them
     occupancy     what a policy visits and earns
     trajectories  every trajectory of a small model, one row each
     boltzmann     the maximum entropy law over trajectories
@@ -31,8 +32,8 @@
 | mu_t(s), mu_t(s,a) | `state_marginals`, `marginals` | [t, s], [t, s, a] | probability  |
 | mu(s, a)           | `occupancy`                 | [s, a]           | visits           |
 
-There are T decisions t = 0 ... T-1 and T+1 states. A reward is [s], [s, a] or [s, a, s'], told apart by the number of
-axes. Unavailable actions have policy 0 and q log 0; rows of terminal states are zero. Logarithms are natural.
+There are T decisions t = 0 ... T-1 and T+1 states; without a horizon q, v and policy have no axis t. A reward is [s],
+[s, a] or [s, a, s'], told apart by the number of axes. Unavailable actions have policy 0 and q log 0; rows of terminal states are zero. Logarithms are natural.
 """
 
 from mdps import (
@@ -57,6 +58,7 @@ from mdps.normalization import normalized
 from mdps.occupancy import marginals, occupancy, policy_value, state_marginals
 from mdps.optimal import OptimalSolution, optimal_solution
 from mdps.scalars import log
+from mdps.stationary import StationarySolution
 from mdps.trajectories import Trajectories, trajectories, trajectory_count
 
 __all__ = [
@@ -66,6 +68,7 @@ __all__ = [
     "OptimalSolution",
     "OutOfReach",
     "SoftSolution",
+    "StationarySolution",
     "Trajectories",
     "boltzmann",
     "causal_entropy",

@@ -122,14 +122,21 @@ def expected_reward(mdp: MDP, reward: np.ndarray) -> np.ndarray:
 
 
 def checked_policy(mdp: MDP, policy: Any, name: str = "policy") -> np.ndarray:
-    """A policy [..., s, a] or [..., t, s, a] as an array [..., t, s, a] of T steps.
+    """A policy [..., s, a] or [..., t, s, a] as an array [..., t, s, a] of T steps; without a horizon as [..., s, a].
 
     Rows of states with actions sum to 1 (floats: within 2 A u), rows of terminal states are zero, and nothing is on
     unavailable actions.
     """
-    horizon = checked_horizon(mdp)
     array = numbers(name, policy, mdp.level)
-    batch, table = mdp.batch_shape, mdp.available.shape[-2:]
+    batch, table, horizon = mdp.batch_shape, mdp.available.shape[-2:], mdp.horizon
+    if horizon is None:
+        if array.shape != (*batch, *table):
+            raise InvalidArgument(
+                f"{name} has shape {array.shape}; expected {(*batch, *table)}: the model has no horizon, so its "
+                "policies do not depend on time"
+            )
+        _check_simplex_rows(name, array, mdp.available)
+        return array
     steps = array.ndim - len(batch) == 3
     expected = (*batch, horizon, *table) if steps else (*batch, *table)
     if array.shape != expected:
@@ -180,10 +187,10 @@ def checked_expert(mdp: MDP, expert: Any, axes: str) -> np.ndarray:
     """Expected counts of an expert in the shape of the reward: signs, support and mass are checked.
 
     The mass sum_t gamma^t P(a decision at t) lies between the shortest and the longest trajectory's: at most
-    sum_t<T gamma^t, which it equals where nothing is terminal; at least 1 where no start is terminal. Flow is not
-    checked, since trajectory laws, samples and unrealizable targets may violate it.
+    sum_t<T gamma^t (1 / (1 - gamma) without end; unbounded in episodes), which it equals where nothing is terminal; at
+    least 1 where no start is terminal. Flow is not checked, since trajectory laws, samples and unrealizable targets
+    may violate it.
     """
-    horizon = checked_horizon(mdp)
     table = numbers("expert", expert, mdp.level)
     if reward_axes(mdp, table, "expert") != axes:
         raise InvalidArgument(f"expert has shape {table.shape}; expected the shape of the reward, axes '{axes}'")
@@ -203,20 +210,27 @@ def checked_expert(mdp: MDP, expert: Any, axes: str) -> np.ndarray:
         if stray.any():
             at = _first(stray)
             raise InvalidArgument(f"expert{at} is {table[tuple(at)]}, where the model never goes; expected 0")
-    _check_mass(mdp, table, axes, horizon)
+    _check_mass(mdp, table, axes)
     return table
 
 
-def _check_mass(mdp: MDP, table: np.ndarray, axes: str, horizon: int) -> None:
-    if mdp.level == "symbolic":
+def _check_mass(mdp: MDP, table: np.ndarray, axes: str) -> None:
+    if mdp.level in ("symbolic", "field"):
         return
     mass = table.sum(axis=tuple(range(-len(axes), 0)))
-    longest = sum(mdp.discount**t for t in range(horizon))
     ends = mdp.terminal.any(axis=-1)
     starts_over = (mdp.terminal & ~scalars.zero_mask(mdp.initial)).any(axis=-1)
+    if mdp.horizon is None and mdp.discount == 1:
+        _check_mass_of_episodes(mass, ends, starts_over)
+        return
+    if mdp.horizon is None:
+        longest: Any = 1 / (1 - mdp.discount)
+        steps: Any = float(longest) if mdp.level != "carrier" else 1
+    else:
+        longest, steps = sum(mdp.discount**t for t in range(mdp.horizon)), mdp.horizon
     shortest = np.where(ends, np.where(starts_over, 0, 1), longest)
     # Rows of a policy and of P sum to 1 within 2 A u and 2 S u at each step, and a law over trajectories within 2 n u.
-    roundings = LISTED + horizon * (mdp.n_states + mdp.n_actions + 1)
+    roundings = LISTED + steps * (mdp.n_states + mdp.n_actions + 1)
     slack = 0 if table.dtype == object else 2 * roundings * UNIT_ROUNDOFF * longest
     # `not certainly outside`, so that balls that merely touch the limits pass.
     wrong = np.atleast_1d(np.asarray((mass > longest + slack) | (mass < shortest - slack), dtype=bool))
@@ -229,6 +243,18 @@ def _check_mass(mdp: MDP, table: np.ndarray, axes: str, horizon: int) -> None:
             f"expected {range_of_mass}, "
             "the discounted number of decisions of a trajectory (counts are of expected visits, not frequencies)"
         )
+
+
+def _check_mass_of_episodes(mass: Any, ends: Any, starts_over: Any) -> None:
+    """Episodes without a bound are as long as they like: at least one decision, where no start is terminal."""
+    if not ends.all():
+        raise InvalidModel(
+            "the model has no horizon, no discount and no terminal state: nothing ends, and no expert has finite "
+            "counts; give it a horizon, a discount below 1, or terminal states"
+        )
+    slack = 0 if np.asarray(mass).dtype == object else 2 * LISTED * UNIT_ROUNDOFF
+    if np.any(np.asarray(mass < np.where(starts_over, 0, 1) - slack, dtype=bool)):
+        raise InvalidArgument(f"expert has mass {mass}; expected at least 1, the number of decisions of an episode")
 
 
 FACTORS_OF_A_LAW = 128  # a float law may be a product over T steps: so many roundings are allowed in each entry

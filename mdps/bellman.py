@@ -10,6 +10,13 @@ over available actions; V_t(s) = f(s) where s is terminal. V_0 is the largest ex
 times causal entropy, and pi attains it. A reward [s, a, s'] enters through its expectation: control cannot choose
 chance.
 
+Relative to a prior policy pi_0, with prior=,
+
+    V_t(s) = alpha log sum_a pi_0(a | s) exp(Q_t(s, a) / alpha),   pi_t(a | s) = pi_0(a | s) exp((Q_t - V_t) / alpha)
+
+and V_0 is the largest expected return minus alpha KL(pi || pi_0), summed over steps. Without a horizon nothing depends
+on t: see `mdps.stationary`.
+
 Units: q, v and alpha log are rewards; a temperature is reward per nat.
 Source: ziebart2010; levine2018.
 """
@@ -21,9 +28,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mdps import scalars
-from mdps.arguments import checked_horizon, checked_reward, checked_temperature, expected_reward
+from mdps.arguments import checked_horizon, checked_policy, checked_reward, checked_temperature, expected_reward
 from mdps.model import MDP
 from mdps.stacks import empty_steps, parts
+from mdps.stationary import StationarySolution, one_by_one, soft_control
 
 
 class SoftSolution(NamedTuple):
@@ -37,15 +45,22 @@ class SoftSolution(NamedTuple):
     policy: np.ndarray
 
 
-def soft_solution(mdp: MDP, reward: Any, *, temperature: Any = 1) -> SoftSolution:
+def soft_solution(
+    mdp: MDP, reward: Any, *, temperature: Any = 1, prior: Any = None, accuracy: Any = None
+) -> SoftSolution | StationarySolution:
     """The soft action values q [t, s, a], values v [t, s] and policy [t, s, a] of a reward.
 
     reward       [s], [s, a] or [s, a, s'], beyond the batch axes of the model.
     temperature  alpha > 0.
+    prior        a policy [s, a] or [t, s, a] that entropy is relative to; None counts all available actions alike.
+    accuracy     the largest error of v that is accepted where it is found by iteration; half its digits if None.
 
-    Errors: `InvalidArgument` for a reward that does not fit; `OutOfReach` for an infinite horizon, and at the level
-    `exact` where stochastic dynamics make exp(V) irrational.
-    Cost: T products with P.
+    Without a horizon: a `StationarySolution` of q [s, a], v [s], policy [s, a] and a bound on the error.
+
+    Errors: `InvalidArgument` for a reward that does not fit; `OutOfReach` at the level `exact` where stochastic
+    dynamics make exp(V) irrational, and where no error within `accuracy` is certified; `InvalidModel` where an
+    undiscounted problem without a horizon has no finite value.
+    Cost: T products with P; without a horizon some ten linear systems.
 
     >>> from mdps import gallery
     >>> mdp, reward = gallery.lottery()
@@ -54,38 +69,52 @@ def soft_solution(mdp: MDP, reward: Any, *, temperature: Any = 1) -> SoftSolutio
     """
     reward = checked_reward(mdp, reward)
     alpha = checked_temperature(temperature, mdp.level)
-    horizon, dtype = checked_horizon(mdp), _dtype(mdp, reward, alpha)
+    steps = None if prior is None else checked_policy(mdp, prior, "prior")
+    if mdp.horizon is None:
+        if steps is None:
+            return one_by_one(lambda m, r: soft_control(m, r, alpha, None, accuracy), mdp, reward)
+        return one_by_one(lambda m, r, p: soft_control(m, r, alpha, p, accuracy), mdp, reward, steps)
+    horizon, dtype = mdp.horizon, _dtype(mdp, reward, alpha)
     solution = SoftSolution(
         q=empty_steps(horizon, mdp.available, dtype),
         v=empty_steps(horizon + 1, mdp.terminal, dtype),
         policy=empty_steps(horizon, mdp.available, dtype),
     )
-    for index, part, r in parts(mdp, reward):
+    for index, part, r, *given in parts(mdp, reward, *(() if steps is None else (steps,))):
         q, v, policy = (table[(slice(None), *index)] for table in solution)
         v[horizon] = part.final_value
-        backups = soft_backups(part, r, alpha, keep_q=True)
+        backups = soft_backups(part, r, alpha, keep_q=True, prior=given[0] if given else None)
         for t, backup in zip(reversed(range(horizon)), backups, strict=True):
             q[t], v[t], policy[t] = backup
     return SoftSolution(*(np.moveaxis(table, 0, len(mdp.batch_shape)) for table in solution))
 
 
 @contextmanager
-def soft_policies(mdp: MDP, reward: np.ndarray, alpha: Any) -> Iterator[np.ndarray]:
+def soft_policies(mdp: MDP, reward: np.ndarray, alpha: Any, prior: np.ndarray | None = None) -> Iterator[np.ndarray]:
     """The policies of all steps, [t, ..., s, a], in memory that is lent; arguments are checked already."""
     with mdp.kernel.steps(checked_horizon(mdp), _dtype(mdp, reward, alpha)) as policies:
-        for _ in soft_backups(mdp, reward, alpha, policies=policies):
+        for _ in soft_backups(mdp, reward, alpha, policies=policies, prior=prior):
             pass
         yield policies
 
 
 def soft_backups(
-    mdp: MDP, reward: np.ndarray, alpha: Any, *, keep_q: bool = False, policies: np.ndarray | None = None
+    mdp: MDP,
+    reward: np.ndarray,
+    alpha: Any,
+    *,
+    keep_q: bool = False,
+    policies: np.ndarray | None = None,
+    prior: np.ndarray | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The backups (q, v, policy) of steps T-1 ... 0, one at a time; arguments are checked already.
 
     Without `keep_q` the policy of floats takes the memory of q, and q is not to be read. `policies` [t, ..., s, a]
-    receives the policies.
+    receives the policies. `prior` [..., t, s, a] is what entropy is relative to.
     """
+    if prior is not None:
+        yield from _backups_from_prior(mdp, reward, alpha, prior, policies)
+        return
     everywhere = bool(mdp.available.all())
     available: Any = True if everywhere else mdp.available
     r = mdp.kernel.aligned(expected_reward(mdp, reward))
@@ -102,6 +131,26 @@ def soft_backups(
             q = np.where(mdp.available, q, scalars.log_zero(q)) if keep_q else q
         if policies is not None:
             policies[t] = policy  # which numpy leaves alone where the policy was computed there
+        yield q, v, policy
+
+
+def _backups_from_prior(
+    mdp: MDP, reward: np.ndarray, alpha: Any, prior: np.ndarray, policies: np.ndarray | None
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The backups relative to a prior policy [..., t, s, a]; an action it leaves out has a q, and probability 0."""
+    r = mdp.kernel.aligned(expected_reward(mdp, reward))
+    final = _divided(mdp.final_value, alpha)
+    v = mdp.final_value
+    for t in reversed(range(checked_horizon(mdp))):
+        q = _action_values(mdp, r, v)
+        here = prior[..., t, :, :]
+        taken = ~scalars.zero_mask(here)
+        log_prior = scalars.over(taken, scalars.log, here, otherwise=scalars.constant(0, here))
+        log_total, policy = scalars.log_normalized(_divided(q, alpha) + log_prior, where=taken, otherwise=final)
+        v = np.where(mdp.terminal, mdp.final_value, log_total if _is_one(alpha) else log_total * alpha)
+        q = np.where(mdp.available, q, scalars.log_zero(q))
+        if policies is not None:
+            policies[t] = policy
         yield q, v, policy
 
 

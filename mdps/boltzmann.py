@@ -12,25 +12,41 @@ are two roads, and they share no code: the list of all trajectories (`law`), and
 
 forward through which flow the marginals (`occupancy`). alpha log z_t is the optimistic value; a terminal state has
 log z_t = gamma^t f / alpha.
+
+Episodes without a bound (no horizon, discount 1) have the same law over all trajectories that end, where their sum
+converges; messages, kernel and occupancy then have no t (`mdps.episodic`). Discounted and without end there is none.
 Source: ziebart2008; finn2016; levine2018.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mdps import scalars
 from mdps.arguments import checked_horizon, checked_reward, checked_temperature, reward_axes
+from mdps.episodic import episodes
 from mdps.errors import OutOfReach
 from mdps.kernels import Sparse
 from mdps.model import MDP
 from mdps.occupancy import checked_axes
 from mdps.stacks import in_chunks
+from mdps.stationary import one_by_one
 from mdps.trajectories import Trajectories, trajectories
+from mdps.visits import certain_visits
 
 
 def log_partition(mdp: MDP, reward: Any, *, temperature: Any = 1) -> Any:
-    """log Z in nats, by messages; one number for each model of a stack."""
+    """log Z in nats, by messages; one number for each model of a stack.
+
+    Errors: without a horizon `InvalidModel` where Z diverges, with a bound on the spectral radius.
+    """
+    if mdp.horizon is None:
+
+        def endless(mdp: MDP, reward: np.ndarray, alpha: Any) -> Any:
+            return _log_partition(mdp, [episodes(mdp, reward, alpha).log_message])
+
+        return _without_horizon(endless, mdp, reward, temperature)
 
     def solve(mdp: MDP, reward: np.ndarray) -> Any:
         messages, _ = _messages(mdp, reward, temperature)
@@ -57,6 +73,8 @@ def law(mdp: MDP | Trajectories, reward: Any, *, temperature: Any = 1) -> np.nda
 class TiltedKernel(NamedTuple):
     """The MaxEnt law as a Markov chain: initial [..., s], and steps [..., s, a, s'] for t = 0 ... T-1.
 
+    Without a horizon there is one step, the same for all t.
+
     steps[t][s, a, s'] = p(a_t = a, s_{t+1} = s' | s_t = s) = P(s' | s, a) exp(gamma^t r / alpha) z_{t+1}(s') / z_t(s).
     """
 
@@ -66,27 +84,80 @@ class TiltedKernel(NamedTuple):
 
 def tilted_kernel(mdp: MDP, reward: Any, *, temperature: Any = 1) -> TiltedKernel:
     """The law p(tau) factored forward in time: where it starts, and what it chooses, for itself and for chance."""
+    if mdp.horizon is None:
+        return _tilted_episodes(mdp, reward, temperature)
     messages, exponents = _messages(mdp, reward, temperature)
     support = _support(mdp)
     zero = scalars.constant(0, mdp.initial)
-
-    def tilted(log_prior: np.ndarray, message: np.ndarray, log_total: np.ndarray) -> np.ndarray:
-        return scalars.exp(log_prior + message - log_total)
-
     log_total = np.asarray(_log_partition(mdp, messages))[..., None]
     possible = ~scalars.zero_mask(mdp.initial)
-    initial = scalars.over(possible, tilted, scalars.log(mdp.initial), messages[0], log_total, otherwise=zero)
+    initial = scalars.over(possible, _tilted, scalars.log(mdp.initial), messages[0], log_total, otherwise=zero)
     steps = [
-        scalars.over(support, tilted, exponent, after[..., None, None, :], here[..., :, None, None], otherwise=zero)
+        scalars.over(support, _tilted, exponent, after[..., None, None, :], here[..., :, None, None], otherwise=zero)
         for exponent, here, after in zip(exponents, messages, messages[1:], strict=False)
     ]
     return TiltedKernel(initial, steps)
+
+
+def _tilted(log_prior: np.ndarray, message: np.ndarray, log_total: np.ndarray) -> np.ndarray:
+    return scalars.exp(log_prior + message - log_total)
+
+
+class EpisodeLaw(NamedTuple):
+    """The MaxEnt law of episodes without a bound, of one model: initial and visits [s], and the step [s, a, s'].
+
+    visits mu = initial + mu p, expected at the states that go on.
+    """
+
+    initial: np.ndarray
+    step: np.ndarray
+    visits: np.ndarray
+
+
+def episode_law(mdp: MDP, reward: np.ndarray, alpha: Any) -> EpisodeLaw:
+    """The law of all trajectories that end, of one model; arguments are checked already."""
+    found = episodes(mdp, reward, alpha)
+    log_total = np.asarray(_log_partition(mdp, [found.log_message]))[..., None]
+    possible = _possible_starts(mdp, found.log_message)
+    zero = scalars.constant(0, mdp.initial)
+    log_initial = scalars.over(possible, scalars.log, mdp.initial, otherwise=zero)
+    initial = scalars.over(possible, _tilted, log_initial, found.log_message, log_total, otherwise=zero)
+    going = np.where(mdp.terminal, zero, initial)
+    # The errors of two messages and of the exponent that each probability is made of.
+    slack = 4 * found.error if initial.dtype != object else 0.0
+    chain = np.where(mdp.support, found.step, zero).sum(axis=1)
+    visits = certain_visits(mdp, chain, going, slack)
+    return EpisodeLaw(initial, found.step, np.where(scalars.finite_mask(found.log_message), visits, zero))
+
+
+def _tilted_episodes(mdp: MDP, reward: Any, temperature: Any) -> TiltedKernel:
+    initial, step, _ = _without_horizon(episode_law, mdp, reward, temperature)
+    return TiltedKernel(initial, [step])
+
+
+def _possible_starts(mdp: MDP, log_message: np.ndarray) -> np.ndarray:
+    return ~scalars.zero_mask(mdp.initial) & scalars.finite_mask(log_message)
+
+
+def _without_horizon(solve: Callable[..., Any], mdp: MDP, reward: Any, temperature: Any) -> Any:
+    _support(mdp)
+    reward = checked_reward(mdp, reward)
+    alpha = checked_temperature(temperature, mdp.level)
+    return one_by_one(lambda m, r: solve(m, r, alpha), mdp, reward)
 
 
 def occupancy(mdp: MDP, reward: Any, *, temperature: Any = 1, axes: str = "sa") -> np.ndarray:
     """Discounted expected visits under p(tau), by messages; over `axes` 's', 'sa' (default) or 'sas'."""
     checked_axes(axes)
     summed = {"s": (-2, -1), "sa": (-1,), "sas": ()}[axes]
+    if mdp.horizon is None:
+
+        def endless(mdp: MDP, reward: np.ndarray, alpha: Any) -> np.ndarray:
+            law = episode_law(mdp, reward, alpha)
+            visits = law.visits[:, None, None] * law.step
+            return visits.sum(axis=summed) if summed else visits
+
+        return _without_horizon(endless, mdp, reward, temperature)
 
     def solve(mdp: MDP, reward: np.ndarray) -> np.ndarray:
         mu, steps = tilted_kernel(mdp, reward, temperature=temperature)
@@ -104,7 +175,11 @@ def occupancy(mdp: MDP, reward: Any, *, temperature: Any = 1, axes: str = "sa") 
 
 
 def log_messages(mdp: MDP, reward: Any, *, temperature: Any = 1) -> np.ndarray:
-    """log z_t(s), [..., t, s] of T+1 rows: the log weight of all that can follow s at t."""
+    """log z_t(s), [..., t, s] of T+1 rows: the log weight of all that can follow s at t; [..., s] without a horizon."""
+    if mdp.horizon is None:
+        return _without_horizon(
+            lambda m, r, alpha: episodes(m, r, alpha, everywhere=True).log_message, mdp, reward, temperature
+        )
 
     def solve(mdp: MDP, reward: np.ndarray) -> list[np.ndarray]:
         return _messages(mdp, reward, temperature)[0]
@@ -113,7 +188,7 @@ def log_messages(mdp: MDP, reward: Any, *, temperature: Any = 1) -> np.ndarray:
 
 
 def _log_partition(mdp: MDP, messages: list[np.ndarray]) -> Any:
-    possible = ~scalars.zero_mask(mdp.initial)
+    possible = ~scalars.zero_mask(mdp.initial) if mdp.horizon is not None else _possible_starts(mdp, messages[0])
     return scalars.logsumexp(scalars.log(mdp.initial) + messages[0], where=possible)
 
 

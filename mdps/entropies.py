@@ -4,6 +4,8 @@
     trajectory entropy  H(p)   = -sum_tau p(tau) log p(tau)
                                = -sum_s rho log rho + H(pi) - sum_t sum mu_t(s, a) P log P        (gamma = 1)
 
+Without a horizon H(pi) = -sum_s,a mu(s, a) log pi(a | s), mu the occupancy.
+
 The trajectory entropy also counts what chance does; the causal one counts choices alone.
 Source: ziebart2010; gleave2022.
 """
@@ -15,7 +17,7 @@ import numpy as np
 from mdps import scalars
 from mdps.arguments import checked_policy
 from mdps.model import MDP
-from mdps.occupancy import marginals
+from mdps.occupancy import marginals, occupancy
 
 
 def causal_entropy(mdp: MDP, policy: Any) -> Any:
@@ -27,7 +29,16 @@ def causal_entropy(mdp: MDP, policy: Any) -> Any:
     2*log(2)
     """
     steps = checked_policy(mdp, policy)
+    if mdp.horizon is None:
+        return -expected_log_choice(occupancy(mdp, policy), steps)
     return -expected_log_policy(mdp, marginals(mdp, policy), steps)
+
+
+def expected_log_choice(visits: np.ndarray, policy: np.ndarray) -> Any:
+    """sum_s,a mu(s, a) log pi(a | s) for an occupancy and a policy [..., s, a]: without a horizon there is no t."""
+    zero = scalars.constant(0, visits)
+    terms = scalars.over(~scalars.zero_mask(visits), lambda m, p: m * scalars.log(p), visits, policy, otherwise=zero)
+    return terms.sum(axis=(-2, -1))
 
 
 def expected_log_policy(mdp: MDP, visited: np.ndarray, policy: np.ndarray) -> Any:

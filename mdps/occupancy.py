@@ -9,6 +9,9 @@
 Mass that has ended stays where it ended, so that each row of `state_marginals` sums to 1; `marginals[t]` sums to the
 probability that there is a decision at t. Marginals are probabilities and never discounted; occupancies are.
 <mu, r> + the discounted final value = sum_s rho(s) V_0(s).
+
+Without a horizon (`mdps.visits`) a policy is [s, a], its value V [s] and its occupancy solve linear systems, which
+floats and balls do with a certified bound on their error; there are no marginals [t, s, a].
 Source: puterman1994.
 """
 
@@ -23,6 +26,8 @@ from mdps.errors import InvalidArgument, OutOfReach
 from mdps.kernels import Sparse
 from mdps.model import MDP
 from mdps.stacks import in_chunks
+from mdps.stationary import one_by_one
+from mdps.visits import value_of_policy, visits_of_policy
 
 AXES = ("s", "sa", "sas")
 
@@ -35,7 +40,13 @@ def checked_axes(axes: str) -> str:
 
 
 def policy_value(mdp: MDP, reward: Any, policy: Any) -> np.ndarray:
-    """Expected discounted return of a policy from each state at each step, [..., t, s] of T+1 rows; no entropy."""
+    """Expected discounted return of a policy from each state at each step, [..., t, s] of T+1 rows; no entropy.
+
+    Without a horizon [..., s]. Errors: `InvalidModel` for a policy that never ends from some state, undiscounted.
+    """
+    if mdp.horizon is None:
+        reward, policy = checked_reward(mdp, reward), checked_policy(mdp, policy)
+        return one_by_one(lambda *one: value_of_policy(*one).value, mdp, reward, policy)
     return in_chunks(_policy_value, mdp, checked_reward(mdp, reward), checked_policy(mdp, policy))
 
 
@@ -54,6 +65,7 @@ def _policy_value(mdp: MDP, reward: np.ndarray, policy: np.ndarray) -> list[np.n
 
 def state_marginals(mdp: MDP, policy: Any) -> np.ndarray:
     """Probability of being in s at step t, [..., t, s] of T+1 rows that sum to 1; mass that has ended stays."""
+    checked_horizon(mdp)
 
     def solve(mdp: MDP, policy: np.ndarray) -> list[np.ndarray]:
         moved, mu = _dynamics(mdp), mdp.initial
@@ -68,6 +80,7 @@ def state_marginals(mdp: MDP, policy: Any) -> np.ndarray:
 
 def marginals(mdp: MDP, policy: Any) -> np.ndarray:
     """Probability of deciding a in s at step t, [..., t, s, a]; undiscounted."""
+    checked_horizon(mdp)
 
     def solve(mdp: MDP, policy: np.ndarray) -> list[np.ndarray]:
         moved, mu = _dynamics(mdp), mdp.initial
@@ -83,7 +96,10 @@ def marginals(mdp: MDP, policy: Any) -> np.ndarray:
 def occupancy(mdp: MDP, policy: Any, *, axes: str = "sa") -> np.ndarray:
     """Discounted expected visits sum_t gamma^t mu_t, over `axes` 's', 'sa' (default) or 'sas'.
 
-    Visits are counted at decisions: s_T and terminal states are not visited.
+    Visits are counted at decisions: s_T and terminal states are not visited. Without a horizon they sum to
+    1 / (1 - gamma) where nothing ends.
+
+    Errors: `InvalidModel` for a policy that goes on for ever, undiscounted.
 
     >>> from mdps import gallery, soft_solution
     >>> mdp, reward = gallery.lottery()
@@ -91,7 +107,9 @@ def occupancy(mdp: MDP, policy: Any, *, axes: str = "sa") -> np.ndarray:
     array([3/2, 1/4, 1/4], dtype=object)
     """
     checked_axes(axes)
-    checked_horizon(mdp)
+    if mdp.horizon is None:
+        policy = checked_policy(mdp, policy)
+        return one_by_one(lambda m, pi: over_axes(m, visits_of_policy(m, pi).value, axes), mdp, policy)
 
     def visits(mdp: MDP, policy: np.ndarray) -> np.ndarray:
         return occupancy_of_steps(mdp, np.moveaxis(policy, -3, 0), axes=axes)

@@ -44,7 +44,8 @@ def importance_estimate_variance_eq_chi_square(energy: Any, sampler: Any) -> Con
     """Var[Z^] = Z_theta^2 chi2(p_theta || q) / N, here N = 2: no variance exactly where q = p_theta."""
     estimate, probability = _pairs(energy, sampler)
     mean = (estimate * probability).sum()
-    variance = (probability * (estimate - mean) ** 2).sum()
+    deviation = estimate - mean
+    variance = (probability * deviation * deviation).sum()  # not ** 2, which is nan for a ball around 0
     partition = scalars.exp(-energy).sum()
     model = ebm.law(energy)
     covered = ~scalars.zero_mask(sampler)

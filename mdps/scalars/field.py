@@ -79,9 +79,9 @@ class Field:
         self.branches = 0
         self.n_free = 0
         self.shadowed = False
-        self._constants: dict[fmpq, FieldNumber] = {}
+        self._constants: dict[Any, FieldNumber] = {}  # by int, or (numerator, denominator): hashes of fmpq are slow
         self._roots: dict[tuple[int, int], tuple[FieldNumber, Any]] = {}
-        self._powers: dict[tuple[int, fmpq], tuple[FieldNumber, FieldNumber]] = {}
+        self._powers: dict[tuple[int, int, int], tuple[FieldNumber, FieldNumber]] = {}
         self._logarithms: dict[int, tuple[FieldNumber, LogField]] = {}
 
     @contextmanager
@@ -98,17 +98,22 @@ class Field:
 
         Errors: `OutOfReach` for what is none.
         """
+        if type(number) is int:
+            known = self._constants.get(number)
+            if known is not None:
+                return known
         value = rational(number)
         if value is None:
             raise OutOfReach(f"{number!r} is no rational number: it has no value in a finite field")
-        known = self._constants.get(value)
+        top, bottom = value.p, value.q
+        key = int(top) if bottom == 1 else (int(top), int(bottom))
+        known = self._constants.get(key)
         if known is None:
-            top, bottom = value.p, value.q
             residue = self.arithmetic(top) if bottom == 1 else self.arithmetic(top) / self.arithmetic(bottom)
             bits = _bits(top), _bits(bottom)
             if max(bits) <= MOST_BITS:
                 known = FieldNumber(self, residue, 0, 0, *bits, value)
-                self._constants[value] = known
+                self._constants[key] = known
             else:
                 known = FieldNumber(self, residue, 0, 0, *bits, None, arb(value) if self.shadowed else None)
         return known
@@ -150,10 +155,11 @@ class Field:
         """x^c of an atom x whose value is `key`, computed once."""
         if exponent == 1:
             return x
-        atom, known = self._powers.get((key, exponent), (None, None))
+        place = key, int(exponent.p), int(exponent.q)
+        atom, known = self._powers.get(place, (None, None))
         if known is None or atom is not x:
             known = x**exponent
-            self._powers[key, exponent] = x, known
+            self._powers[place] = x, known
         return known
 
     def know_logarithm(self, x: "FieldNumber", logarithm: "LogField") -> None:
@@ -281,7 +287,7 @@ class FieldNumber:
             return other
         if isinstance(other, (LogField, np.ndarray)):
             return None
-        value = rational(other)
+        value = other if type(other) is int else rational(other)
         return None if value is None else self.field.constant(value)
 
     def __add__(self, other: Any) -> Any:

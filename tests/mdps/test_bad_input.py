@@ -260,11 +260,19 @@ ENDLESS = {
     "discounted without end": model(horizon=None, discount=0.9),
     "episodic": model(horizon=None),
 }
+BY_STEPS = ("law", "returns", "marginals", "state_marginals")
 FINITE_ONLY = {
-    **{name: lambda mdp, f=f: f(mdp, REWARD) for name, f in WITH_REWARD.items()},
-    **{name: lambda mdp, f=f: f(mdp, POLICY) for name, f in WITH_POLICY.items()},
+    **{name: lambda mdp, f=f: f(mdp, REWARD) for name, f in WITH_REWARD.items() if name in BY_STEPS},
+    **{name: lambda mdp, f=f: f(mdp, POLICY) for name, f in WITH_POLICY.items() if name in BY_STEPS},
     "trajectories": trajectories,
     "trajectory_count": trajectory_count,
+}
+ENDING = {  # what asks of an undiscounted model without a horizon that it can end
+    "soft_solution": (lambda mdp: soft_solution(mdp, REWARD), "no terminal state can be reached"),
+    "policy_value": (lambda mdp: policy_value(mdp, REWARD, POLICY), "the policy never ends"),
+    "occupancy": (lambda mdp: occupancy(mdp, POLICY), "the policy never ends"),
+    "log_partition": (lambda mdp: boltzmann.log_partition(mdp, REWARD), "no episode ends"),
+    "boltzmann.occupancy": (lambda mdp: boltzmann.occupancy(mdp, REWARD), "no episode ends"),
 }
 
 
@@ -302,6 +310,18 @@ def test_policy(function, case):
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_without_a_horizon(kind, function):
     assert_refuses(lambda: FINITE_ONLY[function](ENDLESS[kind]), OutOfReach, kind, "give it a horizon")
+
+
+@pytest.mark.parametrize("function", ENDING)
+def test_what_never_ends(function):
+    solve, text = ENDING[function]
+    assert_refuses(lambda: solve(ENDLESS["episodic"]), InvalidModel, text, "horizon")
+
+
+@pytest.mark.parametrize("function", ["log_partition", "boltzmann.occupancy"])
+def test_discounted_trajectories_without_end(function):
+    solve, _ = ENDING[function]
+    assert_refuses(lambda: solve(ENDLESS["discounted without end"]), InvalidModel, "does not exist", "horizon")
 
 
 @pytest.mark.parametrize("axes", ["as", "", None, 2, ["s"]], ids=repr)

@@ -23,7 +23,6 @@ from visited import (
     endless_expert,
     endless_models,
     endless_occupancy,
-    has_choice,
     policy_like,
     shape_of_form,
     visits_of_policy,
@@ -276,8 +275,6 @@ def test_half_of_the_causal_gradient_at_the_soft_advantage():
     """A-02: dL/df = -(rho_E - rho) / 2 at f = A_r and pi = pi_r; with f = r it is not 0 even for the expert pi_r."""
     off = 0
     for number, (mdp, rng) in enumerate(endless_models()):
-        if not has_choice(mdp):
-            continue
         reward = random_reward(rng, mdp.available.shape)
         expert = endless_expert(rng, mdp, number)
         with precision(80):
@@ -296,7 +293,7 @@ def test_the_truth_is_stationary_over_actions_and_not_over_transitions():
     """A-14, A-15: g = r, h = V, the expert and the policy both pi_r."""
     moved = 0
     for number, (mdp, rng) in enumerate(endless_models()):
-        if number % 3 or not has_choice(mdp):
+        if number % 3:
             continue
         reward = random_reward(rng, (mdp.n_states,))
         with precision(200):  # choices of 1e-25, seen as positive

@@ -8,7 +8,7 @@ import pytest
 from flint import arb
 
 from equivalence.objectives import causal, ebm, gan, gcl, maxent
-from mdps import MDP, InvalidArgument, OutOfReach, boltzmann, occupancy
+from mdps import MDP, InvalidArgument, InvalidModel, boltzmann, occupancy
 from mdps.scalars import LogRational
 from refusals import NOT_NUMBERS, assert_refuses
 
@@ -112,10 +112,15 @@ def test_temperature(function, value, text):
 
 
 @pytest.mark.parametrize("function", ON_MODELS)
-@pytest.mark.parametrize("discount, kind", [(1, "episodic"), (0.9, "discounted without end")])
-def test_without_a_horizon(function, discount, kind):
-    endless = MDP(P, [0.5, 0.5], horizon=None, discount=discount)
-    assert_refuses(lambda: ON_MODELS[function](endless, REWARD, EXPERT), OutOfReach, kind)
+def test_what_never_ends(function):
+    endless = MDP(P, [0.5, 0.5], horizon=None)
+    assert_refuses(lambda: ON_MODELS[function](endless, REWARD, EXPERT), InvalidModel, "nothing ends", "horizon")
+
+
+@pytest.mark.parametrize("function", [name for name in ON_MODELS if name.startswith("maxent")])
+def test_discounted_trajectories_without_end(function):
+    endless = MDP(P, [0.5, 0.5], horizon=None, discount=0.5)
+    assert_refuses(lambda: ON_MODELS[function](endless, REWARD, EXPERT), InvalidModel, "does not exist")
 
 
 # On finite spaces ------------------------------------------------------------------------------------------------

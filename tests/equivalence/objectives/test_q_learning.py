@@ -14,7 +14,7 @@ from mdps import MDP, InvalidArgument, marginals, occupancy, scalars, soft_solut
 from mdps.random_models import random_policy, random_reward
 from mdps.scalars import duals
 from mdps.scalars.balls import precision
-from visited import drawn_expert, endless_expert, endless_models, endless_occupancy, has_choice
+from visited import drawn_expert, endless_expert, endless_models, endless_occupancy
 
 
 def numbers_of(mdp, q, expert, visits, chi_square, temperature):
@@ -139,8 +139,6 @@ def test_without_end():
 def test_soft_solution_of_the_reward_gives_q_back():
     """Q-01, without end and with a horizon (where r_Q of a stationary reward is that reward)."""
     for number, (mdp, rng) in enumerate(endless_models()):
-        if not has_choice(mdp):
-            continue
         q = random_reward(rng, mdp.available.shape)
         temperature = (1, 10)[number % 2]
         with precision(100):
