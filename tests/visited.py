@@ -91,11 +91,6 @@ def endless_models():
             yield replace(mdp, horizon=None), rng
 
 
-def has_choice(mdp):
-    """Whether there is anything to choose."""
-    return bool((mdp.available.sum(axis=-1) > 1).any())
-
-
 def endless_occupancy(mdp, policy):
     """rho(s, a) = d(s) pi(a | s), d = rho_0 + gamma P_pi' d over states that are not terminal, in rational numbers."""
     alive = [s for s in range(mdp.n_states) if not mdp.terminal[s]]

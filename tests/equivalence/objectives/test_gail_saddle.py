@@ -12,14 +12,12 @@ from instances import models_of
 from mdps import MDP, InvalidArgument, causal_entropy, marginals, occupancy, scalars
 from mdps.random_models import random_policy, random_reward
 from mdps.scalars.balls import precision
-from visited import endless_models, endless_occupancy, has_choice
+from visited import endless_models, endless_occupancy
 
 
 def test_saddle_point_without_regularizer():
     """L-03: at c = -lambda log pi_E, RL(c) = pi_E, and L(pi, c) >= -lambda H(pi_E) >= L(pi_E, c')."""
     for number, (mdp, rng) in enumerate(endless_models()):
-        if not has_choice(mdp):
-            continue
         pi_expert, trial = random_policy(rng, mdp), random_policy(rng, mdp)
         weight = (1, 2, 10)[number % 3]
         with precision(80):
