@@ -34,6 +34,9 @@ def main(
         raise typer.BadParameter(f"{name!r} is not one of {', '.join(names())}")
     timing = importlib.import_module("benchmarks.timing")
     benchmark = importlib.import_module(f"benchmarks.{name}")
+    if hasattr(benchmark, "report"):  # a table of its own
+        benchmark.report(size or ())
+        return
     timing.report(benchmark.__doc__.splitlines()[0], benchmark.comparisons(size or ()), runs)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from benchmarks import agreement, sparse_gradient, stacks, timing
+from benchmarks import agreement, field_sweep, sparse_gradient, stacks, timing
 from mdps import kernels
 
 ROOT = Path(__file__).parent.parent
@@ -23,7 +23,7 @@ def run(*arguments: str) -> str:
 
 def test_the_command_lists_its_questions():
     lines = run().splitlines()
-    assert [line.split()[0] for line in lines] == ["sparse_gradient", "stacks"]
+    assert [line.split()[0] for line in lines] == ["field_sweep", "sparse_gradient", "stacks"]
 
 
 @pytest.mark.parametrize("name, size", [("sparse_gradient", "30"), ("stacks", "7")])
@@ -32,6 +32,21 @@ def test_the_command_prints_a_row_for_each_size(name, size):
     assert size in printed
     for column in ("ours", "theirs", "ratio", "least, most", "construction"):
         assert column in printed
+
+
+def test_the_sweep_in_a_field_prints_a_row_for_each_claim():
+    printed = run("field_sweep", "--size", "2", "--size", "1")
+    for name in field_sweep.CLAIMS:
+        assert name in printed
+    assert printed.count("2 of 2") == len(field_sweep.CLAIMS)
+
+
+def test_the_sweep_in_a_field_stops_where_something_is_not_proved():
+    [row] = field_sweep.rows([(1, 2)], ["energy_gradient_of_discriminator_eq_gcl"])
+    assert (row.proved, row.shapes) == (1, 1)
+    assert row.log2_error <= -128
+    with pytest.raises(AssertionError, match="refuted"):
+        list(field_sweep.rows([(2, 2)], ["optimal_normalizer_eq_log_partition"]))
 
 
 def test_the_command_refuses_a_name_that_it_does_not_know():

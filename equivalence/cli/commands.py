@@ -137,7 +137,7 @@ def verify(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Write a certificate of each verdict that `equivalence recheck` can evaluate again, and name the rest.",
+            help="Write a certificate of each verdict that `recheck` can evaluate again, and name the rest.",
         ),
     ] = None,
     json: Json = False,

@@ -1,6 +1,6 @@
 """Free numbers in place of those that a claim quantifies over: what the levels `field` and `symbolic` run on.
 
-Energies become log w with a free positive weight w for each outcome, rewards, potentials, theta and log Z likewise;
+Energies become -log w with a free positive weight w for each outcome, rewards, potentials, theta and log Z log w;
 distributions and policies become free probabilities where the instance has positive ones, the last of each 1 minus the
 others; directions are free. Everything else stays the numbers that it is: dynamics, discount, horizon, temperature,
 features, what no name below says is free, and whatever an assumption is about that cannot be established. (An
@@ -139,7 +139,7 @@ def _free_array(name: str, array: np.ndarray, fresh: Fresh) -> Any:
 
 
 def _free_distribution(name: str, array: np.ndarray, level: str, number: Fresh) -> tuple[np.ndarray, list[Any]]:
-    """Free probabilities where the instance has positive ones, the last of a row 1 minus the others; the free ones."""
+    """Free probabilities where the instance has positive ones, the last of a row 1 minus the others; and their list."""
     positive = ~scalars.zero_mask(array)
     result = scalars.convert(array, level)
     drawn = []
@@ -154,4 +154,5 @@ def _free_distribution(name: str, array: np.ndarray, level: str, number: Fresh) 
             rest = rest - fresh
             drawn.append(fresh)
         result[(*row, last)] = rest
+        drawn.append(rest)
     return result, drawn

@@ -45,6 +45,7 @@ KEYS = {
 }
 COMMON = {"kind", "claim", "verdict", "does_not_establish", "environment"}
 TARGET = -128
+POINTS = 24  # attempts, at primes of four lengths, with and without comparisons
 OFFSET = Fraction(314159, 10**6)  # so that simple fractions are inside of a unit, not at its end
 LIMITS = {
     "field": [
@@ -652,10 +653,10 @@ def bounds(claim: str, statement: dict) -> tuple[int, int]:
 
 
 def log2_error(degree: int, size: int, bits: int, entropy: int, prime: int) -> int:
-    """log2, rounded up, of degree / p + size / (bits - 1) 2^-entropy."""
+    """log2, rounded up, of (degree / p + size / (bits - 1) 2^-entropy), times the points that may have been tried."""
     scale = entropy + 64
     total = -(-(degree << scale) // prime) + -(-(size << 64) // (bits - 1))
-    return total.bit_length() - scale
+    return (POINTS * total).bit_length() - scale
 
 
 def check_field(predicate: dict, source: str) -> None:

@@ -59,7 +59,6 @@ def free_symbols(claim: Claim, instance: Instance) -> Free:
         return sympy.Symbol(name, positive=True)
 
     def logarithm(name: str, value: Any) -> Any:
-        weight = sympy.log(number(name, value))
-        return -weight if name.startswith("energy") else weight
+        return sympy.log(number(name, value))
 
     return free_values(claim, instance, "symbolic", number, logarithm)

@@ -41,11 +41,13 @@ class Proof:
     """A proof by one evaluation in a prime field.
 
     free        the arguments whose numbers were free.
-    degree      bound of the degree of the differences that were found to be 0.
+    degree      bound of the degree of what was found to be 0: differences, and what was taken for 0 on the way, as
+                polynomials (norms, where roots were taken).
     height      bound of log2 of their size, the sum of the absolute values of their coefficients.
     prime       the modulus.
     branches    how many comparisons followed the numbers of the instance.
-    log2_error  log2 of the bound on the probability of a wrong proof, bad primes included.
+    log2_error  log2 of the bound on the probability of a wrong proof, bad primes and all points that may be tried
+                included.
     """
 
     free: tuple[str, ...]

@@ -151,5 +151,5 @@ def test_symbols_do_not_refute_what_they_cannot_simplify():
 
 
 def test_an_unknown_level_is_an_error():
-    with pytest.raises(InvalidArgument, match="float, ball, exact, symbolic"):
+    with pytest.raises(InvalidArgument, match="float, ball, exact, field, symbolic"):
         check(REGISTRY["discriminator_eq_density_ratio"], COIN, "certain")

@@ -202,6 +202,17 @@ def test_the_norm_of_a_number_with_a_root_is_bounded():
     assert checked == 128
 
 
+def test_a_root_carries_the_bounds_of_what_is_integral():
+    """With w = g (f/g)^(1/D): w^D = f g^(D-1), of degree (deg f + (D-1) deg g) / D, rounded up."""
+    f = field()
+    x, y = f.free(), f.free()
+    root = f.root((x + y) ** 2 / (x - y) ** 4, 3)
+    assert (root.top_degree, root.bottom_degree) == (4, 4)  # 10 / 3
+    assert (root.top_bits, root.bottom_bits) == (4, 4)
+    whole = f.root(x**7, 5)
+    assert (whole.top_degree, whole.bottom_degree, whole.top_bits, whole.bottom_bits) == (2, 0, 0, 0)
+
+
 @pytest.mark.parametrize("degree", [3, 5, 7, 15])
 def test_roots_are_the_positive_ones(degree):
     f = field()
@@ -278,6 +289,22 @@ def test_logarithms_of_independent_numbers_are_told_apart():
     ):
         with pytest.raises(OutOfReach, match="depend on each other"):
             bool(q * lhs == q * rhs)  # log 3 x = log 3 + log x: open, whatever the coefficients are
+
+
+def test_a_negative_factor_is_no_factor_of_a_logarithm():
+    f = field()
+    x, y = f.free(), f.free()
+    assert log_of(-2 * (x - y)) == log_of(2 * (y - x))
+    assert exp_of(log_of((x - y) * -1)) == y - x
+
+
+def test_roots_may_make_numbers_depend_on_each_other():
+    """(1 - x^(1/3)) (1 + x^(1/3) + x^(2/3)) = 1 - x, all of them of degree 1 or less."""
+    f = field()
+    x, q = f.free(), f.free()
+    y, square = f.root(x, 3), f.root(x * x, 3)
+    with pytest.raises(OutOfReach, match="depend on each other"):
+        bool(q * log_of(1 - y) + q * log_of(1 + y + square) == q * log_of(1 - x))
 
 
 def test_a_logarithm_of_a_long_product_does_not_fill_the_stack():
