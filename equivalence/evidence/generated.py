@@ -96,13 +96,17 @@ def _values(rng: np.random.Generator, mdp: MDP, reward: np.ndarray, temperature:
     paths = trajectories(mdp)
     data = paths.law(random_policy(rng, mdp, steps=True))
     values = model_values(rng, mdp, len(paths))
-    return values | step_values(rng, mdp, reward) | {
-        "mdp": mdp,
-        "reward": reward,
-        "temperature": temperature,
-        "policy": (policy := random_policy(rng, mdp)),
-        "energy": trajectory_energy(paths, reward, temperature),
-        "sampler": paths.law(policy),
-        "data": data,
-        "log_normalizer": scalars.log(fmpq(3, 2)),
-    }
+    return (
+        values
+        | step_values(rng, mdp, reward)
+        | {
+            "mdp": mdp,
+            "reward": reward,
+            "temperature": temperature,
+            "policy": (policy := random_policy(rng, mdp)),
+            "energy": trajectory_energy(paths, reward, temperature),
+            "sampler": paths.law(policy),
+            "data": data,
+            "log_normalizer": scalars.log(fmpq(3, 2)),
+        }
+    )

@@ -97,7 +97,12 @@ def test_a_known_falsehood_says_so():
 def test_nothing_of_a_claim_is_lost_on_a_terminal(name):
     claim = REGISTRY[name]
     words = " ".join(shown(claim_in_full(claim))).split()
-    for text in (claim.text, *claim.source.split("; "), *(a.text for a in claim.assumes), *claim.open_questions.values()):
+    for text in (
+        claim.text,
+        *claim.source.split("; "),
+        *(a.text for a in claim.assumes),
+        *claim.open_questions.values(),
+    ):
         assert re.sub(r"\s", "", text) in "".join(words)
     listed = shown(claim_list([claim]), 200)
     assert listed[0].split()[:2] == [claim.catalogue, name]
