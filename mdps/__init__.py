@@ -33,7 +33,8 @@
 | mu(s, a)           | `occupancy`                 | [s, a]           | visits           |
 
 There are T decisions t = 0 ... T-1 and T+1 states; without a horizon q, v and policy have no axis t. A reward is [s],
-[s, a] or [s, a, s'], told apart by the number of axes. Unavailable actions have policy 0 and q log 0; rows of terminal states are zero. Logarithms are natural.
+[s, a] or [s, a, s'], told apart by the number of axes. Unavailable actions have policy 0 and q log 0; rows of terminal
+states are zero. Logarithms are natural.
 """
 
 from mdps import (

@@ -31,7 +31,8 @@ REFERENCES = {
     "denardo1977": "E. V. Denardo. Periods of connected networks and powers of nonnegative matrices. Mathematics of "
     "Operations Research 2, 1977.",
     "diwan2026": "Diwan et al. Trust-region inverse reinforcement learning (TRIRL). ICML 2026, arXiv 2605.11020.",
-    "finn2016": "C. Finn, P. Christiano, P. Abbeel and S. Levine. A connection between generative adversarial networks, "
+    "finn2016": "C. Finn, P. Christiano, P. Abbeel and S. Levine. A connection between generative adversarial "
+    "networks, "
     "inverse reinforcement learning, and energy-based models. arXiv 1611.03852, 2016.",
     "finn2016gcl": "C. Finn, S. Levine and P. Abbeel. Guided cost learning: deep inverse optimal control via policy "
     "optimization. ICML 2016.",
@@ -62,7 +63,8 @@ REFERENCES = {
     "kim2021": "K. Kim et al. Reward identification in inverse reinforcement learning. ICML 2021.",
     "kostrikov2020": "I. Kostrikov, O. Nachum and J. Tompson. Imitation learning via off-policy distribution matching. "
     "ICLR 2020.",
-    "lecun2006": "Y. LeCun et al. A tutorial on energy-based learning. In: Predicting Structured Data, MIT Press, 2006.",
+    "lecun2006": "Y. LeCun et al. A tutorial on energy-based learning. In: Predicting Structured Data, MIT "
+    "Press, 2006.",
     "lehmann1998": "E. L. Lehmann and G. Casella. Theory of Point Estimation. Springer, 1998.",
     "levin2009": "D. A. Levin, Y. Peres and E. L. Wilmer. Markov Chains and Mixing Times. AMS, 2009.",
     "levine2018": "S. Levine. Reinforcement learning and control as probabilistic inference: tutorial and review. "
@@ -115,7 +117,8 @@ REFERENCES = {
     "learning. Machine Learning 8, 1992.",
     "zhai2016": "S. Zhai et al. Generative adversarial networks as variational training of energy based models. "
     "arXiv 1611.01799, 2016.",
-    "zhao2016": "J. Zhao, M. Mathieu and Y. LeCun. Energy-based generative adversarial network. arXiv 1609.03126, 2016.",
+    "zhao2016": "J. Zhao, M. Mathieu and Y. LeCun. Energy-based generative adversarial network. arXiv "
+    "1609.03126, 2016.",
     "ziebart2008": "B. D. Ziebart et al. Maximum entropy inverse reinforcement learning. AAAI 2008.",
     "ziebart2010": "B. D. Ziebart. Modeling Purposeful Adaptive Behavior with the Principle of Maximum Causal Entropy. "
     "PhD thesis, Carnegie Mellon University, 2010.",

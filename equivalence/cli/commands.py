@@ -1,7 +1,8 @@
 """The commands, their options and exit status.
 
 Status 1 says that something that should hold is `refuted` or `differs`, 2 that the command or its input is
-wrong, and 0 anything else: claims that are vacuous, undecided or out of reach do not change it.
+wrong, and 0 anything else: claims that are vacuous, undecided or out of reach do not change it. `judge` has 0
+only where the function agrees.
 """
 
 import importlib.metadata
@@ -16,14 +17,17 @@ from rich.text import Text
 
 from equivalence.claims import Claim
 from equivalence.cli import subjects
-from equivalence.cli.options import chosen_claims, chosen_levels, environment_arguments
+from equivalence.cli.imported import imported_function
+from equivalence.cli.options import chosen_claims, chosen_levels, environment_arguments, kinds_of_instances
 from equivalence.cli.progress import progress_bar
 from equivalence.evidence import LEVELS, NUMERIC_LEVELS, Verdict, recheck as checker, verify as verified
 from equivalence.reports.certificates import write_certificates
-from equivalence.reports.rows import claims_as_json, verdicts_as_json
+from equivalence.reports.rows import claims_as_json, judgement_as_json, targets_as_json, verdicts_as_json
 from equivalence.reports.standing import conclusion
 from equivalence.reports.statement import claim_in_full, claim_list
 from equivalence.reports.table import verdict_table
+from equivalence.reports.targets import target_list
+from equivalence.testing import TARGETS, judge as judged
 from mdps import InvalidArgument, InvalidModel, OutOfReach
 
 WRONG, INPUT, INTERRUPTED = 1, 2, 130
@@ -211,6 +215,73 @@ def show(claim: Annotated[str, typer.Argument(metavar="CLAIM", help="A name or a
     """Show a claim: statement, assumptions, source, witnesses and open questions."""
     for i, found in enumerate(chosen_claims([claim])):
         _show(*([""] if i else []), claim_in_full(found))
+
+
+@app.command()
+def judge(
+    subject: Annotated[
+        str,
+        typer.Argument(metavar="MODULE:FUNCTION", help="The function; modules of the current directory are found."),
+    ],
+    to: Annotated[
+        str, typer.Option("--to", metavar="TARGET", help="What it should compute, as `equivalence targets` lists it.")
+    ],
+    reward_axes: Annotated[str, typer.Option(help="The shape of rewards and experts: s, sa or sas.")] = "sa",
+    policy_axes: Annotated[str, typer.Option(help="The shape of policies: sa or tsa.")] = "tsa",
+    axes: Annotated[str, typer.Option(help="The shape of an occupancy: s, sa or sas.")] = "sa",
+    temperature: Annotated[
+        bool, typer.Option("--temperature", help="It takes the temperature, as its last argument; else that is 1.")
+    ] = False,
+    dtype: Annotated[str, typer.Option(help="What it is given, and judged by: float64 or float32.")] = "float64",
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Instances to ask on alone, as terminal=false, discounts=[1], largest_reward=10; may be repeated.",
+        ),
+    ] = None,
+    instances: Annotated[int, typer.Option(min=1, metavar="N", help="How many instances.")] = 300,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="What instances are drawn from.")] = 0,
+    json: Json = False,
+) -> None:
+    """Judge a function of yours: does it compute what it should?
+
+    It is called with plain arrays by position. Where it differs, the smallest instance found is shown as code,
+    with what is exact beside what it returned.
+
+    Exit status: 1 unless it agrees, 2 if the command or its input is wrong.
+    """
+    if dtype not in ("float64", "float32"):
+        raise InvalidArgument(f"--dtype {dtype!r} is unknown; expected float64 or float32")
+    kinds = kinds_of_instances(kind)
+    if own := sorted(
+        kinds.keys() & {"reward_axes", "policy_axes", "axes", "temperature", "dtype", "instances", "seed"}
+    ):
+        raise InvalidArgument(f"--kind {own[0]} is an option of its own: --{own[0].replace('_', '-')}")
+    verdict = judged(
+        imported_function(subject),
+        to=to,
+        reward_axes=reward_axes,
+        policy_axes=policy_axes,
+        axes=axes,
+        temperature=temperature,
+        dtype=dtype,
+        instances=instances,
+        seed=seed,
+        **kinds,
+    )
+    print(judgement_as_json(verdict) if json else verdict)
+    if not verdict.agrees:
+        raise typer.Exit(WRONG)
+
+
+@app.command()
+def targets(json: Json = False) -> None:
+    """List what `judge` can judge: each target with what a function of it takes and returns, in plain arrays."""
+    if json:
+        print(targets_as_json(TARGETS.values()))
+    else:
+        _show(target_list(TARGETS.values()))
 
 
 def _console() -> Console:

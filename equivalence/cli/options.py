@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import Any
 
 from equivalence.claims import REGISTRY, Claim, find
@@ -63,6 +64,29 @@ def environment_arguments(given: Iterable[str] | None) -> dict[str, Any]:
             )
         arguments[key] = literal(value)
     return arguments
+
+
+def kinds_of_instances(given: Iterable[str] | None) -> dict[str, Any]:
+    """The kinds in `KEY=VALUE`, keywords of `equivalence.testing.judge`; a value is JSON, and decimals are exact.
+
+    >>> kinds_of_instances(["terminal=false", "discounts=[1, 0.9]", "max_states=3"])
+    {'terminal': False, 'discounts': [1, Fraction(9, 10)], 'max_states': 3}
+    """
+    kinds: dict[str, Any] = {}
+    for text in given or ():
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            raise InvalidArgument(f"--kind {text!r} is not understood; expected KEY=VALUE, as in terminal=false")
+        if key in kinds:
+            raise InvalidArgument(f"--kind {key} is given twice")
+        if value in LITERALS:
+            kinds[key] = LITERALS[value]
+            continue
+        try:
+            kinds[key] = json.loads(value, parse_float=Fraction)
+        except json.JSONDecodeError:
+            raise InvalidArgument(f"--kind {key} is {value!r}; expected JSON, as in {key}=false or {key}=[1]") from None
+    return kinds
 
 
 def literal(text: str) -> Any:

@@ -37,6 +37,49 @@ def claims_as_json(claims: Iterable[Claim]) -> str:
     )
 
 
+def targets_as_json(targets: Iterable[Any]) -> str:
+    """A list of objects, one a target of the judge (`equivalence.testing.Target`)."""
+    return _written(
+        [
+            {
+                "target": target.name,
+                "signature": target.signature,
+                "arguments": [{"name": name, "axes": named_axes(target.argument_axes(name))} for name in target.passed],
+                "returns": [{"name": name, "axes": named_axes(axes)} for name, axes in target.parts],
+                "options": target_options(target),
+                "meaning": target.meaning,
+            }
+            for target in targets
+        ]
+    )
+
+
+def judgement_as_json(verdict: Any) -> str:
+    """One object: the verdict of the judge on a function (`equivalence.testing.Verdict`)."""
+    return json.dumps({key: _value(x) for key, x in verdict.as_json().items()}, indent=2, allow_nan=False)
+
+
+def target_options(target: Any) -> list[str]:
+    """The options that say what a function of a target takes and returns, beyond its signature.
+
+    >>> from equivalence.testing import TARGETS
+    >>> target_options(TARGETS["occupancy"]), target_options(TARGETS["ebm.law"])
+    (['policy_axes', 'axes'], [])
+    """
+    has = {
+        "reward_axes": "reward" in target.arguments,
+        "policy_axes": "policy" in target.arguments,
+        "axes": target.name.endswith("occupancy"),
+        "temperature": "temperature" in target.arguments,
+    }
+    return [name for name, applies in has.items() if applies]
+
+
+def named_axes(letters: str | None) -> list[str]:
+    """The axes of an array by name; none for a number."""
+    return [{"x": "s'"}.get(letter, letter) for letter in letters or ""]
+
+
 def _written(rows: list[dict[str, Any]]) -> str:
     return json.dumps([{key: _value(x) for key, x in row.items()} for row in rows], indent=2, allow_nan=False)
 

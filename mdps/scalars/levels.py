@@ -9,8 +9,9 @@
 | `symbolic` | `sympy.Expr`                                      | `-sympy.oo`              |
 
 An instance is born exact and converted downwards: to floats by correct rounding, to balls by enclosure at the current
-precision, to the current finite field as known constants, to symbols as sympy numbers. Upwards, a float is the dyadic number that it is. Types that ride on others
-(`Dual`, `Rounding`) belong to no level and pass through unchanged: `level_of` says `carrier`.
+precision, to the current finite field as known constants, to symbols as sympy numbers. Upwards, a float is the dyadic
+number that it is. Types that ride on others (`Dual`, `Rounding`) belong to no level and pass through unchanged:
+`level_of` says `carrier`.
 """
 
 from collections.abc import Callable
