@@ -25,7 +25,7 @@ CHECKS: dict[str, Callable[..., Finding]] = {
     "symbolic": check_symbolically,
 }
 LEVELS = tuple(CHECKS)
-NUMERIC_LEVELS = ("float", "ball", "exact")
+NUMERIC_LEVELS = ("float", "ball", "exact", "field")
 
 
 def check(claim: Claim, instance: Instance, level: str = "exact", **holes: Any) -> Verdict:

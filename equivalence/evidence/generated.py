@@ -85,11 +85,14 @@ def _drawn_models(claim: Claim, rng: np.random.Generator, seed: int) -> Iterator
         n_states, n_actions = mdp.available.shape
         axes = ((n_states,), (n_states, n_actions), (n_states, n_actions, n_states))[k % 3]
         temperature = HALF if k == 1 else fmpq(1)
+        # With weights that are powers, exp(gamma^t r) is rational: more of what is drawn is in the reach of `exact`.
+        whole = int(mdp.discount.q) ** shape[2]
+        mdp = mdp.with_final_value(whole * mdp.final_value)
         kinds = ", ".join(key for key, value in structure.items() if value is True) or "no structure"
         text = (
             f"drawn model {k} (S={shape[0]}, A={shape[1]}, T={shape[2]}, discount {mdp.discount}, {kinds}; seed {seed})"
         )
-        yield Instance(_values(rng, mdp, random_reward(rng, axes), temperature), text)
+        yield Instance(_values(rng, mdp, whole * random_reward(rng, axes), temperature), text)
 
 
 def _values(rng: np.random.Generator, mdp: MDP, reward: np.ndarray, temperature: Any) -> dict[str, Any]:

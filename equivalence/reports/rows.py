@@ -85,4 +85,6 @@ def _written(rows: list[dict[str, Any]]) -> str:
 
 
 def _value(x: Any) -> Any:
+    if isinstance(x, dict):
+        return {key: _value(part) for key, part in x.items()}
     return None if isinstance(x, float) and not math.isfinite(x) else x

@@ -65,7 +65,7 @@ def test_a_run_in_a_pipe(lottery):
     assert all("consistent" in row and "enclosed ±" in row for row in rows), "one row, one line"
     assert any(line.startswith("M-01 ") and "vacuous: deterministic_dynamics" in line for line in lines)
     assert lines[-1].startswith("1 of ")
-    assert "established on lottery.npz, horizon 2 (7 trajectories): 1 proved here; " in lines[-1]
+    assert "established on lottery.npz, horizon 2 (7 trajectories): 1 proved for all; " in lines[-1]
     assert lines[-1].endswith("vacuous: M-01 (deterministic_dynamics); nothing was refuted.")
     assert not any(line != line.rstrip() for line in lines)
 
