@@ -2,7 +2,8 @@
 
 A difference whose ball does not contain 0 refutes an equality, and one that is certainly positive refutes lhs <= rhs:
 proofs. An equality can never be proved by balls: it is `enclosed`, with the radius, once the radius is below 2^-64
-times the size of the sides. An inequality is `enclosed` once it is certain, or touches equality within that radius.
+times the size of the sides. An inequality is `enclosed` once it is certain, or touches equality within that radius;
+`detail` says how tight it is, by the least rhs - lhs.
 """
 
 from typing import Any, NamedTuple
@@ -68,11 +69,14 @@ def check_in_balls(claim: Claim, instance: Instance, **holes: Any) -> Finding:
 
 def _compared(sides: Enclosure, *, inequality: bool) -> Finding:
     largest: arb | None = None
+    slacks: list[arb] = []
     thick = ""
     for index, (lhs, rhs) in enumerate(zip(sides.lhs, sides.rhs, strict=True)):
         difference = arb(lhs) - arb(rhs)
         if (inequality and difference > 0) or (not inequality and not difference.contains(0)):
             return Finding(REFUTED, None, _values(index, sides, difference))
+        if inequality:
+            slacks.append(-difference)
         if inequality and difference < 0:
             continue
         radius = arb(difference.rad()) if difference.is_finite() else arb.pos_inf()
@@ -81,7 +85,15 @@ def _compared(sides: Enclosure, *, inequality: bool) -> Finding:
             thick = thick or f"the difference{place(index, sides.shape)} is {difference.str(5)}"
     if thick:
         return Finding(UNDECIDED, None, thick)
-    return Finding(ENCLOSED, None if largest is None else float(largest.mid()))
+    return Finding(ENCLOSED, None if largest is None else float(largest.mid()), _tightness(slacks))
+
+
+def _tightness(slacks: list[arb]) -> str:
+    """How far an inequality is from equality where it is closest."""
+    if not slacks:
+        return ""
+    least = min(slacks, key=lambda slack: float(slack.mid()))
+    return "tight: equality is not excluded" if least.contains(0) else f"rhs - lhs is at least {least.str(5)}"
 
 
 def _values(index: int, sides: Enclosure, difference: arb) -> str:

@@ -9,7 +9,7 @@ from flint import fmpq
 from equivalence.claims import REGISTRY, games
 from equivalence.claims.assumption import assumption
 from equivalence.claims.claim import Claim, at_most, equal
-from equivalence.evidence import Instance, check, check_levels
+from equivalence.evidence import Instance, check, check_levels, generated_instances
 from equivalence.evidence.verdict import (
     CONSISTENT,
     DIFFERS,
@@ -153,3 +153,10 @@ def test_symbols_do_not_refute_what_they_cannot_simplify():
 def test_an_unknown_level_is_an_error():
     with pytest.raises(InvalidArgument, match="float, ball, exact, field, symbolic"):
         check(REGISTRY["discriminator_eq_density_ratio"], COIN, "certain")
+
+
+def test_an_inequality_says_how_tight_it_is():
+    claim = REGISTRY["causal_entropy_le_minus_dual"]
+    details = {check(claim, instance, "ball").detail for instance in generated_instances(claim)}
+    assert all(detail.startswith(("rhs - lhs is at least", "tight: ")) for detail in details)
+    assert len(details) > 5
