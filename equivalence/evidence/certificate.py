@@ -57,8 +57,10 @@ def certificate(claim_name: str, instance: Instance, outcome: str) -> dict[str, 
     known = {
         "field": {*recheck.FINITE, *recheck.LOSSES, *recheck.STEPS},
         "exact": {*recheck.FINITE},
-        "ball": {*recheck.LOSSES, *recheck.STEPS},
+        "ball": {*recheck.LOSSES, *recheck.STEPS, *recheck.MODELS},
     }
+    if outcome == REFUTED and claim_name in recheck.MODELS:
+        kind = "ball"  # two intervals that are apart
     if kind is None or claim_name not in known[kind]:
         raise OutOfReach(f"the checker has no formula for {claim_name} where the verdict is '{outcome}'")
     make: dict[str, Callable[[Claim, Instance], dict[str, Any]]] = {"field": _field, "exact": _exact, "ball": _ball}
@@ -177,12 +179,47 @@ def _step_numbers(claim: Claim, instance: Instance) -> dict[str, Any]:
     return {**numbers, "totals": _totals({**tables, **others})}
 
 
+def _model_numbers(claim: Claim, instance: Instance) -> dict[str, Any]:
+    """A model, its reward and what else the claim is about, in exact numbers, rewards and values by their weights."""
+    values = instance.at("exact", claim.arguments)
+    mdp, names = values["mdp"], recheck.MODELS[claim.name][0]
+
+    def weights(name: str) -> list[str]:
+        return [str(x) for x in scalars.exp(np.atleast_1d(np.asarray(values[name], dtype=object))).flat]
+
+    model = {
+        "transition": mdp.transition.astype(str).tolist(),
+        "initial": mdp.initial.astype(str).tolist(),
+        "discount": str(mdp.discount),
+        "horizon": mdp.horizon,
+        "final_weights": [str(x) for x in scalars.exp(mdp.final_value)],
+    }
+    temperature, tables = str(fmpq(values["temperature"])), {name: weights(name) for name in ("reward", *names)}
+    totals = {
+        "transition": list(mdp.transition.ravel().astype(str)),
+        "initial": model["initial"],
+        "final_weights": model["final_weights"],
+        "discount": [model["discount"]],
+        "temperature": [temperature],
+        **tables,
+    }
+    return {
+        "mdp": model,
+        "temperature": temperature,
+        "shape": list(np.shape(values["reward"])),
+        **tables,
+        "assumptions": {needed.name: needed(instance.values) for needed in claim.assumes},
+        "totals": _totals(totals),
+    }
+
+
 def _totals(tables: dict[str, list[str]]) -> dict[str, str]:
     return {name: str(sum(map(Fraction, table))) for name, table in tables.items()}
 
 
 def _ball(claim: Claim, instance: Instance) -> dict[str, Any]:
-    numbers = _step_numbers(claim, instance) if claim.name in recheck.STEPS else _numbers(claim, instance)
+    numbers_of = _step_numbers if claim.name in recheck.STEPS else _numbers
+    numbers = (_model_numbers if claim.name in recheck.MODELS else numbers_of)(claim, instance)
     bits = 4 * DIGITS
     _, sides = enclose(claim, instance, bits)
     with precision(bits):

@@ -251,6 +251,12 @@ def _log_near_one(x: Fraction) -> Interval:
     return Interval((2 * total - slack) >> 16, -(-(2 * total + slack) >> 16))
 
 
+def log_of_interval(x: Interval) -> Interval:
+    """The logarithm of an interval of positive numbers."""
+    low, high = (log_of(Fraction(end, 1 << WORK)) for end in (x.low, x.high))
+    return Interval(low.low, high.high)
+
+
 def exp_of(x: Interval) -> Interval:
     """e^x, by its series at x / 2^s, squared s times."""
     return Interval(_exp_at(x.low).low, _exp_at(x.high).high)
@@ -497,6 +503,149 @@ def _messages(step: Step) -> tuple[list, list]:
     return values, values
 
 
+# Families of soft control, in intervals ------------------------------------------------------------------------------
+
+
+class Model:
+    """A model in fractions, with rewards and final values as logarithms of weights."""
+
+    def __init__(self, instance: dict) -> None:
+        model = instance["mdp"]
+        require(
+            set(model) == {"transition", "initial", "discount", "horizon", "final_weights"}, "the model has other parts"
+        )
+        self.transition = [[[Fraction(x) for x in row] for row in rows] for rows in model["transition"]]
+        self.initial = [Fraction(x) for x in model["initial"]]
+        self.gamma, self.alpha = Fraction(model["discount"]), Fraction(instance["temperature"])
+        self.horizon = model["horizon"]
+        self.final = [Fraction(x) for x in model["final_weights"]]
+        self.states, self.actions = range(len(self.transition)), range(len(self.transition[0]))
+        for row in [row for rows in self.transition for row in rows]:
+            require(sum(row) in (0, 1) and min(row) >= 0, "a row of P is no distribution")
+        require(sum(self.initial) == 1 and min(self.initial) >= 0, "the start is no distribution")
+        require(type(self.horizon) is int and 0 < self.horizon < 20, "the horizon is none")
+        shape, n = instance["shape"], [len(self.states), len(self.actions), len(self.states)]
+        require(shape in (n[:1], n[:2], n) and self.alpha > 0, "the reward or the temperature is none")
+        require(len(instance["reward"]) == math.prod(shape), "the reward has another length")
+        self.axes, self.reward = len(shape), [Fraction(x) for x in instance["reward"]]
+
+    def rows(self, s: int) -> Iterator[tuple[int, list[tuple[int, Fraction]]]]:
+        """The available actions of s, with (s', P)."""
+        for a in self.actions:
+            row = [(to, x) for to, x in enumerate(self.transition[s][a]) if x]
+            if row:
+                yield a, row
+
+    def weight(self, s: int, a: int, to: int) -> Fraction:
+        """e^r."""
+        n_states, n_actions = len(self.states), len(self.actions)
+        return self.reward[{1: s, 2: s * n_actions + a, 3: (s * n_actions + a) * n_states + to}[self.axes]]
+
+    def policy(self, extra: Callable[[int, int], Interval], final: list[Interval]) -> list[list[list[Any]]]:
+        """The soft-optimal policy [t][s][a] of r + extra(s, s') that ends with `final`."""
+        values, steps = final, []
+        for _ in range(self.horizon):
+            step, before = [], []
+            for s in self.states:
+                rows = list(self.rows(s))
+                if not rows:
+                    step.append([Fraction(0) for _ in self.actions])
+                    before.append(final[s])
+                    continue
+                weights: dict[int, Interval] = {}
+                for a, row in rows:
+                    q = sum(
+                        (
+                            x * (cached_log(self.weight(s, a, to)) + extra(s, to) + self.gamma * values[to])
+                            for to, x in row
+                        ),
+                        Interval(0, 0),
+                    )
+                    weights[a] = exp_of(q / self.alpha)
+                total = sum(weights.values(), Interval(0, 0))
+                step.append([weights[a] / total if a in weights else Fraction(0) for a in self.actions])
+                before.append(self.alpha * log_of_interval(total))
+            values, steps = before, [step, *steps]
+        return steps
+
+    def own_final(self) -> list[Interval]:
+        """The final values."""
+        return [cached_log(x) for x in self.final]
+
+
+cached_log = cache(log_of)
+
+
+def _nothing(s: int, to: int) -> Interval:
+    return Interval(0, 0)
+
+
+def _flat(steps: list[list[list[Any]]]) -> list[Any]:
+    return [x for step in steps for row in step for x in row]
+
+
+def _shaped(model: Model, instance: dict, *, ended: bool) -> tuple[list, list]:
+    potential = [cached_log(Fraction(x)) for x in instance["potential"]]
+    require(len(potential) == len(model.states), "the potential has another length")
+    final = model.own_final()
+    end = [f - phi for f, phi in zip(final, potential, strict=True)] if ended else final
+    shaped = model.policy(lambda s, to: model.gamma * potential[to] - potential[s], end)
+    return _flat(shaped), _flat(model.policy(_nothing, final))
+
+
+def _with_final_value(model: Model, instance: dict) -> tuple[list, list]:
+    return _shaped(model, instance, ended=True)
+
+
+def _without_final_value(model: Model, instance: dict) -> tuple[list, list]:
+    return _shaped(model, instance, ended=False)
+
+
+def _constant_added(model: Model, instance: dict) -> tuple[list, list]:
+    [constant] = [cached_log(Fraction(x)) for x in instance["constant"]]
+    final = model.own_final()
+    return _flat(model.policy(lambda s, to: constant, final)), _flat(model.policy(_nothing, final))
+
+
+def _conditioned(model: Model, instance: dict) -> tuple[list, list]:
+    """The MaxEnt law of s_t, a_t, by messages, against the soft policy times that of s_t."""
+    powers = [model.gamma**t for t in range(model.horizon + 1)]
+
+    def final(s: int, t: int) -> Interval:
+        return exp_of(powers[t] / model.alpha * cached_log(model.final[s]))
+
+    def moved(t: int, s: int, a: int, row: list[tuple[int, Fraction]], after: list[Interval]) -> Interval:
+        weights = (
+            x * exp_of(powers[t] / model.alpha * cached_log(model.weight(s, a, to))) * after[to] for to, x in row
+        )
+        return sum(weights, Interval(0, 0))
+
+    messages = [[final(s, model.horizon) for s in model.states]]
+    for t in reversed(range(model.horizon)):
+        here = []
+        for s in model.states:
+            rows = list(model.rows(s))
+            parts = [moved(t, s, a, row, messages[0]) for a, row in rows]
+            here.append(sum(parts, Interval(0, 0)) if rows else final(s, t))
+        messages.insert(0, here)
+    total = sum((x * z for x, z in zip(model.initial, messages[0], strict=True) if x), Interval(0, 0))
+    mu = [Interval.of(x) * z / total for x, z in zip(model.initial, messages[0], strict=True)]
+    policy = model.policy(_nothing, model.own_final())
+    lhs, rhs = [], []
+    for t in range(model.horizon):
+        following = [Interval(0, 0) for _ in model.states]
+        for s in model.states:
+            joint = {a: mu[s] * moved(t, s, a, row, messages[t + 1]) / messages[t][s] for a, row in model.rows(s)}
+            lhs += [joint.get(a, Fraction(0)) for a in model.actions]
+            rhs += [policy[t][s][a] * sum(joint.values(), Interval(0, 0)) for a in model.actions]
+            for a, row in model.rows(s):
+                for to, x in row:
+                    chance = x * exp_of(powers[t] / model.alpha * cached_log(model.weight(s, a, to)))
+                    following[to] = following[to] + mu[s] * chance * messages[t + 1][to] / messages[t][s]
+        mu = following
+    return lhs, rhs
+
+
 FOUR = ("data", "energy", "log_normalizer", "sampler")
 THREE = ("energy", "log_normalizer", "sampler")
 FIVE = ("data", "energy", "log_normalizer", "noise_ratio", "sampler")
@@ -526,6 +675,13 @@ STEPS = {
     "soft_backup_derivative_eq_expected_derivative": _causal,
     "soft_backup_curvature_eq_expected_curvature_plus_variance": _curvature,
     "message_derivative_eq_expected_derivative": _messages,
+}
+
+MODELS: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[[Model, dict], tuple[list, list]]]] = {
+    "shaped_policy_eq_policy": (("potential",), (), _with_final_value),
+    "shaped_policy_eq_policy_without_final_value": (("potential",), (), _without_final_value),
+    "policy_with_constant_added_eq_policy": (("constant",), ("no_terminal_states",), _constant_added),
+    "boltzmann_policy_eq_soft_policy": ((), ("deterministic_dynamics", "undiscounted"), _conditioned),
 }
 
 
@@ -709,7 +865,7 @@ def _instance(claim: str, instance: dict) -> dict[str, Any]:
         else:
             all_positive = min(numbers[name]) > 0 if isinstance(numbers[name], list) else numbers[name] > 0
             require(all_positive, "a weight is not positive")
-    w, q, p, z = (numbers.get(name) for name in ("energy", "sampler", "data", "log_normalizer"))
+    w, q, p, z = _four(numbers)
     holds = {
         "optimal": lambda: sum(_slope(w, q, p, z)) == 0,
         "partition": lambda: z == sum(w),
@@ -726,13 +882,19 @@ def _totals(tables: dict[str, list[str]]) -> dict[str, str]:
     return {name: str(sum(map(Fraction, table))) for name, table in tables.items()}
 
 
+def _four(numbers: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
+    """w, q, p and Z; None for what a claim is not about."""
+    w, q, p, z = (numbers.get(name) for name in ("energy", "sampler", "data", "log_normalizer"))
+    return w, q, p, z
+
+
 def check_exact(predicate: dict) -> None:
     """Evaluate both sides of a claim on a finite space in fractions."""
     claim = predicate["claim"]
     if claim not in FINITE:
         raise Unknown(claim)
     numbers = _instance(claim, predicate["instance"])
-    w, q, p, z = (numbers.get(name) for name in ("energy", "sampler", "data", "log_normalizer"))
+    w, q, p, z = _four(numbers)
     lhs, rhs = FINITE[claim][2](w, q, p, z, *([numbers["noise_ratio"]] if "noise_ratio" in numbers else []))
     require([str(x) for x in lhs] == predicate["lhs"], "the left side has other values")
     require([str(x) for x in rhs] == predicate["rhs"], "the right side has other values")
@@ -750,15 +912,47 @@ def check_ball(predicate: dict) -> None:
         both: Any = STEPS[claim](_step_of_instance(instance))
     elif claim in LOSSES:
         numbers = _instance(claim, instance)
-        w, q, z = (numbers.get(name) for name in ("energy", "sampler", "log_normalizer"))
-        sides = LOSSES[claim][2](w, q, None, z)
+        w, q, p, z = _four(numbers)
+        sides = LOSSES[claim][2](w, q, p, z)
         both = [[sum((c * log_of(x) for c, x in pairs), Interval(0, 0)) for pairs in side] for side in sides]
+    elif claim in MODELS:
+        both = _sides_on_model(claim, instance)
     else:
         raise Unknown(f"enclosures of {claim}")
     for name, side in zip(("lhs", "rhs"), both, strict=True):
         found = [str(Interval.of(x).units(digits)) for x in side]
         require(found == predicate[name], f"the {name} has other values")
-    require(predicate["verdict"] == "enclosed", "the verdict is another")
+    apart = any(
+        x.high < y.low or y.high < x.low for x, y in zip(*[map(Interval.of, side) for side in both], strict=True)
+    )
+    require(predicate["verdict"] == ("refuted" if apart else "enclosed"), "the verdict is another")
+
+
+def _sides_on_model(claim: str, instance: dict) -> tuple[list, list]:
+    """Both sides of a claim about soft control, in intervals."""
+    names, assumed, family = MODELS[claim]
+    parts = {"mdp", "temperature", "shape", "reward", "assumptions", "totals", *names}
+    require(set(instance) == parts, "the instance has other parts")
+    model = Model(instance)
+    raw = instance["mdp"]
+    tables = {
+        "transition": [x for rows in raw["transition"] for row in rows for x in row],
+        "initial": raw["initial"],
+        "final_weights": raw["final_weights"],
+        "discount": [raw["discount"]],
+        "temperature": [instance["temperature"]],
+        **{name: instance[name] for name in ("reward", *names)},
+    }
+    texts = [x for table in tables.values() for x in table]
+    require(all(str(Fraction(x)) == x for x in texts), "a number is not written in lowest terms")
+    require(instance["totals"] == _totals(tables), "a table has another total")
+    holds = {
+        "no_terminal_states": all(list(model.rows(s)) for s in model.states),
+        "deterministic_dynamics": all(len(row) == 1 for s in model.states for _, row in model.rows(s)),
+        "undiscounted": model.gamma == 1,
+    }
+    require(instance["assumptions"] == {name: holds[name] for name in assumed}, "the assumptions are not as stated")
+    return family(model, instance)
 
 
 def _step_of_instance(instance: dict) -> Step:
@@ -812,7 +1006,7 @@ def check(certificate: dict) -> list[str]:
     require(set(subject["digest"]) == {"sha256"}, "the digest is of another kind")
     predicate = body["predicate"]
     kind, claim = predicate.get("kind"), predicate.get("claim")
-    if kind not in KEYS or not (claim in FINITE or claim in LOSSES or claim in STEPS):
+    if kind not in KEYS or not (claim in FINITE or claim in LOSSES or claim in STEPS or claim in MODELS):
         raise Unknown(f"{kind} certificates of {claim}")
     require(set(predicate) == KEYS[kind] | COMMON, "the predicate has other parts")
     require(predicate["does_not_establish"] == LIMITS[kind], "what it does not establish is something else")

@@ -14,14 +14,14 @@ from flint import arb, fmpq
 from hypothesis import given, strategies as st
 
 from equivalence.claims import REGISTRY
-from equivalence.evidence import recheck
+from equivalence.evidence import Instance, recheck
 from equivalence.evidence.certificate import certificate, seal, text
 from equivalence.evidence.check import check
 from equivalence.evidence.generated import generated_instances
 from mdps import OutOfReach
 from mdps.scalars.balls import precision
 
-KNOWN = sorted({*recheck.FINITE, *recheck.LOSSES, *recheck.STEPS})
+KNOWN = sorted({*recheck.FINITE, *recheck.LOSSES, *recheck.STEPS, *recheck.MODELS})
 LEVELS = {"field": "field", "exact": "exact", "ball": "ball"}
 
 
@@ -29,7 +29,8 @@ LEVELS = {"field": "field", "exact": "exact", "ball": "ball"}
 def certificates_of(claim: str, seed: int = 0) -> tuple[dict[str, Any], ...]:
     """The certificates of a claim on its generated instances, at every level that gives one."""
     made = []
-    for instance in generated_instances(REGISTRY[claim], seed=seed):
+    witnesses = [Instance(make(), make.__name__) for make in REGISTRY[claim].witnesses.values()]
+    for instance in [*generated_instances(REGISTRY[claim], seed=seed), *witnesses]:
         for level in LEVELS:
             try:
                 made.append(certificate(claim, instance, check(REGISTRY[claim], instance, level).outcome))
@@ -257,10 +258,19 @@ def test_exponentials_are_enclosed(x):
 
 
 def test_composite_numbers_have_no_chain():
-    [document, *_] = [x for x in certificates_of(KNOWN[0]) if "prime" in x["predicate"]]
+    [document, *_] = [x for x in certificates_of("discriminator_eq_density_ratio") if "prime" in x["predicate"]]
     chain = document["predicate"]["prime"]["chain"]
     for i, link in enumerate(chain):
         for attempt in range(20):
             if attempt != link[1]:
                 forged = altered(document, ("predicate", "prime", "chain", i, 1), attempt)
                 assert not accepted(forged)
+
+
+def test_a_witness_is_a_refutation_that_the_checker_evaluates():
+    claim = REGISTRY["boltzmann_policy_eq_soft_policy"]
+    lottery = Instance(claim.witnesses["deterministic_dynamics"](), "lottery")
+    document = certificate(claim.name, lottery, "refuted")
+    assert document["predicate"]["instance"]["assumptions"] == {"deterministic_dynamics": False, "undiscounted": True}
+    recheck.check(document)
+    assert not accepted(altered(document, ("predicate", "verdict"), "enclosed"))
