@@ -1,17 +1,21 @@
 """The benchmarks on tiny sizes: they run, their answers are asserted, and a wrong answer does not get a time."""
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from flint import fmpq
 from scipy.special import logsumexp
 
-from benchmarks import agreement, field_sweep, sparse_gradient, stacks, timing
-from mdps import kernels
+from benchmarks import agreement, detection_floors, field_sweep, sparse_gradient, stacks, timing
+from equivalence.objectives import causal
+from mdps import kernels, occupancy, soft_solution
 
 ROOT = Path(__file__).parent.parent
+GUIDE = ROOT / "equivalence" / "guides" / "evidence.md"
 
 
 def run(*arguments: str) -> str:
@@ -23,7 +27,7 @@ def run(*arguments: str) -> str:
 
 def test_the_command_lists_its_questions():
     lines = run().splitlines()
-    assert [line.split()[0] for line in lines] == ["field_sweep", "sparse_gradient", "stacks"]
+    assert [line.split()[0] for line in lines] == ["detection_floors", "field_sweep", "sparse_gradient", "stacks"]
 
 
 @pytest.mark.parametrize("name, size", [("sparse_gradient", "30"), ("stacks", "7")])
@@ -125,3 +129,114 @@ def test_turns_alternate():
     )
     assert calls == ["a", "b"] * 4
     assert len(times.ours) == len(times.theirs) == len(times.ratios) == 3
+
+
+# Detection floors ------------------------------------------------------------------------------------------------
+
+ASKED_NEAR = ("complex step", "level float", "level ball", "level exact (no chance)")
+FEW_SIZES = (fmpq(1), fmpq(1, 100), fmpq(1, 10**30))
+
+
+def test_detection_floors_prints_a_row_for_each_checker():
+    printed = run("detection_floors", "--size", "2", "--size", "2", "--size", "1")
+    for name in detection_floors.CHECKERS:
+        assert f"| {name} " in printed
+    assert printed.count("at most 1e-30") == 3 * 3
+
+
+def test_the_grid_of_bugs_falls_by_half_decades():
+    sizes = detection_floors.SIZES
+    assert (sizes[0], sizes[1], sizes[2], sizes[-1]) == (1, fmpq(3, 10), fmpq(1, 10), fmpq(1, 10**30))
+    assert len(sizes) == 61
+    assert all(y < x for x, y in itertools.pairwise(sizes))
+
+
+def test_a_floor_is_the_end_of_an_unbroken_run():
+    """A checker that sees 1, .1 and .001 but not .01 is sure of .1 alone; one that does not see 1 has no floor."""
+    sizes = [fmpq(1, 10**k) for k in range(5)]
+    for seen, expected in (([0, 1, 3], 1), ([1, 2], None), ([0, 1, 2, 3, 4], 4), ([], None)):
+        caught = {sizes[k] for k in seen}
+        found = detection_floors.floor(lambda _, bug, caught=caught: bug in caught, None, None, sizes, lambda _, e: e)
+        assert found == (None if expected is None else sizes[expected])
+
+
+def test_floors_of_optional_checkers_say_what_is_missing(monkeypatch):
+    monkeypatch.setattr(detection_floors, "_is_installed", lambda package: False)
+    rows = {row.checker: row for row in detection_floors.rows((2, 2, 1), FEW_SIZES[:1])}
+    for name, (package, _) in detection_floors.CHECKERS.items():
+        assert rows[name].why_not == ("not installed" if package else "")
+        assert len(rows[name].floors) == (0 if package else 3)
+
+
+def test_a_checker_that_objects_to_correct_code_has_no_floor(monkeypatch):
+    monkeypatch.setitem(detection_floors.CHECKERS, "complex step", ("", lambda given, gradient: True))
+    [row] = detection_floors.rows((2, 2, 1), FEW_SIZES, ["complex step"])
+    assert (row.floors, row.why_not) == ((), "objects to correct code")
+
+
+def test_typed_tolerances_object_to_correct_code_where_the_gradient_nearly_vanishes():
+    """What the guide says of the complex step: an expert within 1e-6 of the model, and floats that are right."""
+    given = detection_floors.subject(4, 3, 3, deterministic=True)
+    model = occupancy(given.mdp, soft_solution(given.mdp, given.reward).policy)
+    near = given._replace(expert=model + (given.expert - model) * fmpq(1, 10**6))
+    objections = {name: detection_floors.CHECKERS[name][1](near, causal.gradient) for name in ASKED_NEAR}
+    assert objections == dict.fromkeys(ASKED_NEAR, False) | {"complex step": True}
+
+
+def test_bugs_are_planted_where_they_should_be():
+    given = detection_floors.subject(4, 3, 3)
+    correct = given.gradient
+    masks = detection_floors.masks(correct)
+    assert [int(mask.sum()) for mask in masks.values()] == [12, 1, 1]
+    size = np.abs(correct)
+    assert (size < size[masks["median component"]]).sum() == 6
+    ratio = np.abs(np.log(size / size.max() / detection_floors.SMALL))
+    assert ratio[masks["small component"]] == ratio.min()
+    for mask in masks.values():
+        wrong = detection_floors.planted(mask, fmpq(1, 2))(*given.floats)
+        assert (wrong[~mask] == correct[~mask]).all()
+        assert (wrong[mask] == 1.5 * correct[mask]).all()
+        assert (detection_floors.planted(mask, fmpq(1, 10**17))(*given.floats) == correct).all()  # no such float bug
+        exact = detection_floors.planted(mask, fmpq(1, 10**30))(*given_exactly())
+        assert (exact != causal.gradient(*given_exactly())).astype(bool)[mask].all()
+
+
+def given_exactly():
+    given = detection_floors.subject(4, 3, 3, deterministic=True)
+    return given.mdp, given.reward, given.expert
+
+
+def test_plain_duals_are_ours():
+    """What the checkers of others differentiate is the dual, up to what both may round; so the floors are of one f."""
+    given = detection_floors.subject(4, 3, 3)
+    mdp, reward, expert = given.floats
+    value = detection_floors._plain(given, np.asarray, lambda q: logsumexp(q, axis=1))
+    allowed = agreement.node_wise_bound(causal.dual, mdp, reward, expert)
+    agreement.assert_close(np.array(value(reward)), np.array(causal.dual(mdp, reward, expert)), allowed, "duals")
+
+
+def table_of_the_guide() -> dict[str, list[str]]:
+    cells = [line.strip("|").split("|") for line in GUIDE.read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
+    rows = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in cells}
+    return {name: rows[name] for name in detection_floors.CHECKERS}
+
+
+@pytest.mark.parametrize("name", detection_floors.CHECKERS)
+def test_the_floors_in_the_guide_are_floors(name, require_extra):
+    """Half a decade above each the bug is seen, and half a decade below it is not; the benchmark asks the whole grid.
+
+    Other versions of a library, and of exp and log, move a floor that is close to the next one.
+    """
+    package, objects = detection_floors.CHECKERS[name]
+    if package:
+        require_extra(package)
+    given = detection_floors.subject(*detection_floors.SHAPE, deterministic="exact" in name)
+    assert not objects(given, causal.gradient)
+    masks = detection_floors.masks(given.gradient)
+    for printed, mask in zip(table_of_the_guide()[name], masks.values(), strict=True):
+        [at] = [k for k, size in enumerate(detection_floors.SIZES) if detection_floors.text(size) == printed]
+        floors_end = at + 1 == len(detection_floors.SIZES)
+        seen = detection_floors.SIZES[at if floors_end else at - 1]
+        assert objects(given, detection_floors.planted(mask, seen))
+        if not floors_end:
+            assert not objects(given, detection_floors.planted(mask, detection_floors.SIZES[at + 1]))

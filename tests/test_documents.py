@@ -18,7 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
+
+import reached_levels
+from mdps import scalars
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [*ROOT.glob("README.md"), *sorted(ROOT.glob("equivalence/guides/**/*.md"))]
@@ -110,3 +114,27 @@ def test_commands_exist(document):
             known = help_of(*subcommand)
             for option in options:
                 assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", known), where
+
+
+def test_the_table_of_levels_is_what_is_reached():
+    assert reached_levels.GUIDE in DOCUMENTS
+    message = "run `PYTHONPATH=. python tests/reached_levels.py`, and look at what it changed"
+    assert reached_levels.GUIDE.read_text(encoding="utf-8") == reached_levels.text(), message
+
+
+def test_levels_that_are_not_reached_are_told():
+    """Functions whose answers are known: roots, an order, and a road that takes floats alone."""
+
+    def a_root(sampler):
+        return scalars.exp(scalars.log(sampler) / 2)
+
+    def larger(sampler):
+        return scalars.largest(sampler)
+
+    def in_floats_alone(sampler):
+        return np.linalg.inv(np.diag(sampler))
+
+    assert reached_levels.row("", a_root).levels[1:4] == ("yes", "–", "–")
+    assert reached_levels.row("", larger).levels[:4] == ("yes", "yes", "yes", "yes")
+    assert reached_levels.row("", in_floats_alone).levels == ("no bound", "–", "–", "–", "–")
+    assert reached_levels.row("", lambda unheard_of: unheard_of) is None

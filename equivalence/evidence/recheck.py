@@ -762,9 +762,9 @@ def _sides_at_point(claim: str, statement: dict, draws: Draws) -> tuple[list, li
     shapes, zeros = statement["shapes"], statement["zeros"]
     if claim in STEPS:
         numbers: dict[str, list] = {}
+        model = statement["fixed"]["mdp"]
         for name in sorted([*shapes, "mdp"]):
             if name == "mdp":
-                model = statement["fixed"]["mdp"]
                 if any(x != "0" for x in model["final_value"]):
                     draws.many(len(model["final_value"]))
             elif name != "temperature":

@@ -2,9 +2,11 @@
 
     verdict = judge(my_gradient, to="causal.gradient")
 
-asks the function on several hundred exact instances, small first, and holds its floats against the enclosed truth; what
-they may be off by is derived for each entry, see `question`. The verdict says `consistent` or `differs`; where it
-differs, on which instance, the smallest found, by how much and where.
+runs the function over a finite field first, at a handful of shapes and horizons, where numpy code can be followed
+(`adapters.over_field`): zero tolerance, for all parameters. Then it asks the function on several hundred exact
+instances, small first, and holds its floats against the enclosed truth; what they may be off by is derived for each
+entry, see `question`. The verdict is the strongest word: `proved for all` (and consistent floats), `consistent`,
+`differs`, `refuted` (by proof); where it differs, on which instance, the smallest found, by how much and where.
 """
 
 import time
@@ -14,19 +16,21 @@ from typing import Any
 
 import numpy as np
 
-from equivalence.evidence.verdict import CONSISTENT, DIFFERS
+from equivalence.evidence.verdict import CONSISTENT, DIFFERS, PROVED_FOR_ALL, REFUTED
 from equivalence.testing import report
+from equivalence.testing.adapters.over_field import Finding, judged_on, over_field
 from equivalence.testing.answer import Answer, asked
 from equivalence.testing.generator import instances as generated
 from equivalence.testing.kinds import Kinds, kinds_of
 from equivalence.testing.question import Question, question
 from equivalence.testing.reducer import complexity, reduced
-from equivalence.testing.targets import Instance, Layout, find_target
+from equivalence.testing.targets import Instance, Layout, Target, find_target
 from equivalence.testing.verdict import Verdict
 from mdps import InvalidArgument
 
 INSTANCES = 300
 MAX_TRAJECTORIES = 500  # of a model whose trajectories are the axis of the answer
+REDUCTION = 1.0  # seconds for making an instance smaller on which only a field sees the difference
 
 
 class Refuted(AssertionError):
@@ -44,6 +48,7 @@ def judge(
     dtype: Any = np.float64,
     instances: int = INSTANCES,
     seed: int = 0,
+    field: bool = True,
     **kinds: Any,
 ) -> Verdict:
     """The verdict on a function that should compute the target `to`, one of `TARGETS`.
@@ -54,7 +59,8 @@ def judge(
     axes         's', 'sa' or 'sas': the shape of an occupancy.
     temperature  whether the subject takes the temperature, as its last argument; otherwise it is 1.
     dtype        of the arrays that it is given, np.float64 or np.float32; also how exactly it is judged.
-    instances    how many.    seed  which ones; the same seed gives the same ones.
+    instances    how many are asked in floats.    seed  which ones; the same seed gives the same ones.
+    field        whether it is run over a finite field first.
     kinds        which kinds of instances it is asked on, see `ModelKinds` and `SpaceKinds`: `terminal=False` leaves out
                  models with terminal states, `discounts=(1,)`, `largest_reward=50`, `max_states=3`, ...
 
@@ -75,27 +81,46 @@ def judge(
     if target.on_model and not temperature:
         fixed["temperatures"] = (1,)
     wanted = kinds_of(target.on_model, fixed | kinds)
+    found = over_field(subject, target, wanted, dtype) if field else None
     answers = [asked(subject, q, dtype) for q in _questions(target.name, target.layout, wanted, instances, seed)]
     wrong = [answer for answer in answers if not answer.right]
     smallest = _smallest(subject, wrong, wanted, dtype) if wrong else None
     name, margin = _name(subject), max(answer.margin for answer in answers)
-    if smallest is None:
-        message = report.agreement(name, answers, margin, time.perf_counter() - started, kinds)
+    seconds = time.perf_counter() - started - (found.seconds if found else 0.0)
+    shown = smallest.question if smallest else None
+    if smallest is not None:
+        message = report.difference(name, smallest, answers, dtype, kinds, found)
+    elif found is not None and found.outcome == REFUTED:
+        found = _smaller(subject, target, found, wanted, dtype)
+        shown = Question(target, found.instances[0], ())
+        message = report.unseen_difference(name, shown, found, answers, dtype, margin, kinds)
     else:
-        message = report.difference(name, smallest, answers, dtype, kinds)
+        message = report.agreement(name, answers, margin, seconds, kinds, found)
     return Verdict(
         subject=name,
         target=target.name,
-        outcome=DIFFERS if smallest else CONSISTENT,
+        outcome=_outcome(found, bool(wrong)),
         instances=len(answers),
         differing=len(wrong),
         margin=margin,
         unit_roundoff=max(answer.unit_roundoff for answer in answers),
         covered=report.coverage(answers),
         message=message,
-        arguments=smallest.question.arguments(dtype) if smallest else (),
+        arguments=shown.arguments(dtype) if shown else (),
+        level="field" if _outcome(found, bool(wrong)) in (PROVED_FOR_ALL, REFUTED) else "float",
         seconds=time.perf_counter() - started,
+        proof=found.proof if found else None,
+        over_field=report.field_line(found) if found else "",
     )
+
+
+def _outcome(found: Finding | None, differs: bool) -> str:
+    """The strongest word: a proof against it, floats against it, a proof, floats."""
+    if found is not None and found.outcome == REFUTED:
+        return REFUTED
+    if differs:
+        return DIFFERS
+    return PROVED_FOR_ALL if found is not None and found.outcome == PROVED_FOR_ALL else CONSISTENT
 
 
 def judged(*, to: str, **options: Any) -> Callable[[Callable[..., Callable[..., Any]]], Callable[..., None]]:
@@ -160,4 +185,22 @@ def _smallest(subject: Callable[..., Any], wrong: list[Answer], kinds: Kinds, dt
         return True
 
     reduced(first.question.instance, target, shows)
+    return found
+
+
+def _smaller(subject: Callable[..., Any], target: Target, found: Finding, kinds: Kinds, dtype: Any) -> Finding:
+    """The finding on the smallest instance found on which a field shows a difference at the numbers of the instance."""
+    deadline = time.perf_counter() + REDUCTION
+
+    def shows(instance: Instance) -> bool:
+        nonlocal found
+        if time.perf_counter() > deadline or not kinds.admit(instance) or question(target, instance) is None:
+            return False
+        smaller = judged_on(subject, target, [instance], dtype)
+        if smaller.outcome != REFUTED or not smaller.visible:
+            return False
+        found = smaller
+        return True
+
+    reduced(found.instances[0], target, shows)
     return found

@@ -1,4 +1,4 @@
-"""What is said about a subject: two lines where it agrees, and where it differs all that one needs to mend it.
+"""What is said about a subject: a few lines where it agrees, and where it differs all that one needs to mend it.
 
 The report of a difference shows what is expected; the smallest instance found, as code to paste; what the subject said
 and what is true, where the largest difference is and what was allowed; and in which kinds of instances it is right.
@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from equivalence.evidence.verdict import OUT_OF_REACH, PROVED_FOR_ALL
 from equivalence.testing import hints
+from equivalence.testing.adapters.over_field import Finding
 from equivalence.testing.answer import VALUES, Answer
 from equivalence.testing.kinds import TRAITS, traits
 from equivalence.testing.literal import code, exact_texts
 from equivalence.testing.question import ALLOWANCE, Question
-from equivalence.testing.targets import AXIS_NAMES, Target, axes_text
+from equivalence.testing.targets import AXIS_NAMES, Instance, Target, axes_text
 
 ROWS = 12  # entries that are shown
 
@@ -47,16 +49,81 @@ def coverage(answers: Sequence[Answer]) -> dict[str, int]:
     return counts
 
 
-def agreement(name: str, answers: Sequence[Answer], margin: float, seconds: float, options: Mapping[str, Any]) -> str:
-    """The report on a subject that agrees: how well, and on what."""
-    target = answers[0].question.target.name
+def agreement(
+    name: str,
+    answers: Sequence[Answer],
+    margin: float,
+    seconds: float,
+    options: Mapping[str, Any],
+    found: Finding | None = None,
+) -> str:
+    """The report on a subject that agrees: how well, and on what; the strongest evidence first."""
+    first = f"{name} agrees with {answers[0].question.target.name}: "
+    floats = f"{_floats(answers, margin)}, {seconds:.1f} s"
+    if found is None:
+        return f"{first}{floats}\n{_covered(answers, options)}"
+    if found.outcome == PROVED_FOR_ALL:
+        return f"{first}{field_line(found)}\n{' ' * len(first)}{floats}\n{_covered(answers, options)}"
+    return f"{first}{floats}\n{_covered(answers, options)}\n{field_line(found)}"
+
+
+def _floats(answers: Sequence[Answer], margin: float) -> str:
     u = f"2^{int(np.log2(max(answer.unit_roundoff for answer in answers)))}"
     error = f"at most {_short(margin)} of the allowed error ({ALLOWANCE} derived bounds, u = {u})"
-    first = f"{name} agrees with {target}: float, {len(answers)} instances, {error}, {seconds:.1f} s"
-    return f"{first}\n{_covered(answers, options)}"
+    return f"float, {len(answers)} instances, {error}"
 
 
-def difference(name: str, smallest: Answer, answers: Sequence[Answer], dtype: Any, options: Mapping[str, Any]) -> str:
+def field_line(found: Finding) -> str:
+    """What a field said: `field, all energy, data on this path, n = 1...6, error <= 2^-243, 0.02 s`."""
+    if found.outcome == OUT_OF_REACH:
+        return f"field: out of reach: {found.detail}"
+    sizes = _sizes(found.instances)
+    if found.proof is None:
+        return f"field: refuted, a proof ({sizes}): {found.detail}"
+    proof = found.proof
+    exact = "no error" if proof.log2_error == -np.inf else f"error <= 2^{proof.log2_error:.0f}"
+    path = f"on this path of {proof.branches} branches" if proof.branches else "without a branch"
+    open_ones = f", others out of reach: {found.detail}" if found.detail else ""
+    return f"field, all {', '.join(proof.free)} {path}, {sizes}, {exact}, {found.seconds:.2f} s{open_ones}"
+
+
+def unseen_difference(
+    name: str,
+    shown: Question,
+    found: Finding,
+    answers: Sequence[Answer],
+    dtype: Any,
+    margin: float,
+    options: Mapping[str, Any],
+) -> str:
+    """The report on a subject that a field refutes and floats do not."""
+    target = shown.target
+    lines = [
+        f"{name} differs from {target.name}: refuted over a field; floats are too coarse to show it",
+        "",
+        *_block([f"expected  {target.signature}", f"          {_meaning(target)}"]),
+        "",
+        f"The smallest instance found on which it differs ({_size(shown)}), where numbers are not rounded:",
+        "",
+        *_block([*code(shown, dtype), f"{name}({', '.join(target.passed)})"]),
+        "",
+        *_zero_rows(shown),
+        f"There {found.detail}.",
+        "",
+        f"In floats it is consistent: {_floats(answers, margin)}.",
+        _covered(answers, options),
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def difference(
+    name: str,
+    smallest: Answer,
+    answers: Sequence[Answer],
+    dtype: Any,
+    options: Mapping[str, Any],
+    found: Finding | None = None,
+) -> str:
     """The report on a subject that differs, `smallest` being the answer to show."""
     target = smallest.question.target
     called = f"{name}({', '.join(target.passed)})"
@@ -74,8 +141,16 @@ def difference(name: str, smallest: Answer, answers: Sequence[Answer], dtype: An
         "",
         *_over_all(answers, dtype),
         _covered(answers, options),
+        *([] if found is None else [_beside_floats(found)]),
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _beside_floats(found: Finding) -> str:
+    """What a field said about a subject whose floats differ."""
+    if found.outcome != PROVED_FOR_ALL:
+        return field_line(found)
+    return f"But {field_line(found)}: what differs is rounding, overflow, or a case that did not run there."
 
 
 def _meaning(target: Target) -> str:
@@ -178,7 +253,7 @@ def _covered(answers: Sequence[Answer], options: Mapping[str, Any]) -> str:
     counts = {TRAITS[trait].opposite: sum(not row[trait] for row in table) for trait in told}
     asked = ", ".join(f"{name}={value!r}" for name, value in options.items())
     parts = [
-        _sizes(answers),
+        _sizes([answer.question.instance for answer in answers]),
         ", ".join(f"{n} with {kind}" for kind, n in counts.items() if n),
         ", ".join(f"none with {kind}" for kind, n in counts.items() if not n),
         f"asked for {asked}" if asked else "",
@@ -186,8 +261,7 @@ def _covered(answers: Sequence[Answer], options: Mapping[str, Any]) -> str:
     return f"covered: {'; '.join(filter(None, parts))}"
 
 
-def _sizes(answers: Sequence[Answer]) -> str:
-    instances = [answer.question.instance for answer in answers]
+def _sizes(instances: Sequence[Instance]) -> str:
     if "mdp" not in instances[0]:
         return f"n = {_range([len(instance['energy']) for instance in instances])}"
     names = {"S": "n_states", "A": "n_actions", "T": "horizon"}

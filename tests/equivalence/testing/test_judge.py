@@ -23,7 +23,7 @@ precisions = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["do
 def test_known_mistakes_are_refuted(mistake):
     verdict = judge(mistake.subject, to=mistake.to, instances=FEW, **mistake.options)
     assert not verdict.agrees
-    assert verdict.outcome == "differs"
+    assert verdict.outcome in ("differs", "refuted")
     assert verdict.margin > 1
     assert mistake.says in verdict.message.split(f"\nOf {FEW} instances")[1]
     # and on a tiny instance
@@ -210,7 +210,9 @@ def test_floats_of_single_precision_are_judged_as_such():
 def test_agreement_is_reported_with_what_was_covered():
     verdict = judge(causal_gradient, to="causal.gradient", instances=FEW, deterministic=True, discounts=(1, 0.25))
     assert verdict.agrees
-    assert str(verdict).startswith("causal_gradient agrees with causal.gradient: float, 60 instances, at most 0.")
+    first, second, *_ = str(verdict).splitlines()
+    assert first.startswith("causal_gradient agrees with causal.gradient: field, all reward without a branch, S = 1...")
+    assert second.strip().startswith("float, 60 instances, at most 0.")
     assert "8 derived bounds, u = 2^-53" in str(verdict)
     assert "none with stochastic dynamics" in str(verdict)
     assert "asked for deterministic=True, discounts=(1, 0.25)" in str(verdict)
@@ -225,7 +227,8 @@ def test_a_verdict_is_json():
         assert row["target"] == "causal.gradient"
         assert "NaN" not in json.dumps(row)
         assert "Infinity" not in json.dumps(row)
-        assert row["outcome"] == ("consistent" if verdict.agrees else "differs")
+        assert row["outcome"] == verdict.outcome
+        assert (row["outcome"] == "proved for all") == verdict.agrees == (row["proof"] is not None)
 
 
 def test_the_shown_arguments_show_the_difference():
@@ -255,7 +258,7 @@ TROUBLES = {
 def test_troubles_are_reported(trouble):
     subject, says = TROUBLES[trouble]
     verdict = judge(subject, to="causal.gradient", instances=FEW)
-    assert verdict.outcome == "differs"
+    assert verdict.outcome == ("refuted" if trouble == "nan" else "differs")
     assert says in verdict.message
     assert verdict.differing == FEW
 
