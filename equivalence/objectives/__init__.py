@@ -21,6 +21,7 @@ On an MDP (arguments `mdp`, `reward`, `expert`, `policy`):
 
     maxent              the maximum entropy law over trajectories
     causal              maximum causal entropy
+    demonstrations      the likelihood of samples, which is not that of their population
     feature_matching    the optimum of both in the parameters of a linear reward, with a certificate
     inference           control as inference; soft_messages has its backups, path_ratios those of trajectories
     airl, airl_recovery adversarial IRL, and what it recovers; surrogates has its policy step
@@ -45,6 +46,7 @@ from equivalence.objectives import (
     bridge,
     causal,
     contrastive,
+    demonstrations,
     dice,
     divergences,
     dpo,
@@ -95,6 +97,7 @@ __all__ = [
     "bridge",
     "causal",
     "contrastive",
+    "demonstrations",
     "dice",
     "divergences",
     "dpo",
