@@ -37,7 +37,7 @@ class Demonstrations(NamedTuple):
 def marginals(mdp: MDP, demonstrations: Any, *, axes: str = "sa") -> np.ndarray:
     """m_t(s, a), the share of demonstrations that decided a in s at step t, [t, s, a] (or [t, s], [t, s, a, s']).
 
-    Errors: `InvalidArgument` for shapes or numbers that do not fit, a start, an action or a step that the model has not,
+    Errors: `InvalidArgument` for shapes or numbers that do not fit, a start, action or step that the model has not,
     and a demonstration that ends before the horizon elsewhere than in a terminal state.
     """
     states, actions = _checked(mdp, demonstrations)
