@@ -1,0 +1,28 @@
+"""A museum of wrong implementations: what people write, each beside a right twin.
+
+Every piece is one small function of plain numpy arrays that is right on some inputs, with a docstring that says what
+is wrong and where it is seen; its twin computes the same target rightly by another road than the library. The judge
+must refute each piece and agree with each twin, and the diagnosis should name the mistake: `matrix` tabulates that.
+Implementations in other frameworks go into modules of their own, with `framework` in their pieces.
+
+piece      what a piece is            passes    right backward and forward passes that pieces share
+control    soft control               policies  what a policy does
+causal     causal likelihood          paths     laws over trajectories
+spaces     energies, discriminators, guided costs
+held_out   pieces that were written after the diagnosis, to measure it
+matrix     piece by what refutes it and how it is diagnosed
+"""
+
+from equivalence.testing.museum import causal, control, held_out, paths, policies, spaces
+from equivalence.testing.museum.piece import Piece
+
+PIECES: tuple[Piece, ...] = (
+    *control.PIECES,
+    *policies.PIECES,
+    *causal.PIECES,
+    *paths.PIECES,
+    *spaces.PIECES,
+    *held_out.PIECES,
+)
+
+__all__ = ["PIECES", "Piece"]

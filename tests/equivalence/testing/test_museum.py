@@ -1,0 +1,105 @@
+"""Every piece of the museum is refuted, every right twin agrees, and the guide's matrix is the one that is computed."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from equivalence.testing import TARGETS, judge
+from equivalence.testing.museum import PIECES
+from equivalence.testing.museum.matrix import kill_matrix, line, markdown
+
+INSTANCES = 40
+GUIDE = Path(__file__).parents[3] / "equivalence" / "guides" / "museum.md"
+
+pieces = pytest.mark.parametrize("piece", PIECES, ids=lambda piece: piece.name)
+
+
+def test_there_are_enough_pieces():
+    assert len(PIECES) >= 90
+    assert len({piece.name for piece in PIECES}) == len(PIECES)
+    assert 5 * sum(piece.held_out for piece in PIECES) >= len(PIECES)
+    assert {piece.number for piece in PIECES} >= {*range(1, 11), *range(12, 19), 21, 22, 25, 29}
+
+
+def test_every_target_has_a_piece():
+    judged = {piece.target for piece in PIECES}
+    assert {name.rsplit(".", 1)[0] for name in judged} | judged >= set(TARGETS_AT_WRITING)
+    assert judged <= set(TARGETS)
+
+
+TARGETS_AT_WRITING = (
+    "soft_solution.q",
+    "soft_solution.v",
+    "soft_solution.policy",
+    "policy_value",
+    "state_marginals",
+    "marginals",
+    "occupancy",
+    "boltzmann.log_partition",
+    "boltzmann.law",
+    "boltzmann.occupancy",
+    "ebm.log_partition",
+    "ebm.law",
+    "ebm.log_likelihood",
+    "ebm.gradient",
+    "gan.discriminator",
+    "gan.discriminator_loss",
+    "gan.discriminator_gradient",
+    "gan.discriminator_gradient.energy",
+    "gan.discriminator_gradient.log_normalizer",
+    "gan.optimal_log_normalizer",
+    "gan.generator_loss",
+    "gcl.loss",
+    "gcl.gradient",
+    "gcl.importance_weights",
+    "maxent.log_likelihood",
+    "maxent.gradient",
+    "causal.dual",
+    "causal.gradient",
+)
+
+
+@pieces
+def test_the_piece_says_what_is_wrong_and_stands_beside_a_twin_of_the_same_arguments(piece):
+    assert len(piece.text) > 20
+    wrong, right = (list(inspect.signature(f).parameters) for f in (piece.function, piece.twin))
+    assert right[: len(wrong)] == wrong
+
+
+@pieces
+def test_the_piece_is_refuted(piece):
+    verdict = judge(piece.function, to=piece.target, instances=INSTANCES, **piece.options)
+    assert not verdict.agrees
+    assert verdict.margin > 1
+
+
+@pieces
+def test_the_twin_agrees(piece):
+    verdict = judge(piece.twin, to=piece.target, instances=INSTANCES, **piece.options)
+    assert verdict.agrees, verdict
+
+
+@pytest.mark.slow
+@pieces
+def test_the_twin_agrees_whatever_the_seed(piece):
+    for seed in range(1, 10):
+        verdict = judge(piece.twin, to=piece.target, instances=100, seed=seed, **piece.options)
+        assert verdict.agrees, f"seed {seed}\n{verdict}"
+        assert not judge(piece.function, to=piece.target, instances=INSTANCES, seed=seed, **piece.options).agrees
+
+
+def test_the_guide_has_a_line_of_every_piece():
+    rows = [row for row in GUIDE.read_text(encoding="utf-8").splitlines() if row.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == [piece.name for piece in PIECES]
+
+
+def test_lines_of_the_guide_are_computed():
+    text = GUIDE.read_text(encoding="utf-8").splitlines()
+    for row in kill_matrix(PIECES[5::18]):
+        assert line(row) in text
+
+
+@pytest.mark.slow
+def test_the_matrix_of_the_guide_is_computed():
+    assert markdown(kill_matrix()) in GUIDE.read_text(encoding="utf-8")
