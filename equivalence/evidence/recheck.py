@@ -408,6 +408,10 @@ def _f05(w: list, q: list, p: list, z: Any) -> tuple[list, list]:
 
 
 def _f05_odds(w: list, q: list, p: list, z: Any) -> tuple[list, list]:
+    for w_i, q_i in zip(w, q, strict=True):
+        if not _zero(q_i):
+            probability = w_i / (w_i + z * q_i)
+            require((1 - probability) / probability == z * q_i / w_i, "the odds of the discriminator are others")
     return [_loss(w, q, z)], [_loss(w, q, z)]
 
 
@@ -419,7 +423,10 @@ def _f05_kl(w: list, q: list, p: list, z: Any) -> tuple[list, list]:
 
 
 class Step:
-    """One backup: monomials of weights, directions of rewards and of what follows."""
+    """One backup: monomials of weights, directions of rewards and of what follows.
+
+    Left sides differentiate it by jets; right sides are expectations under its policy.
+    """
 
     def __init__(
         self, model: dict, numbers: dict[str, list], axes: int, alpha: Fraction, power: Callable[..., Any]
@@ -457,6 +464,76 @@ class Step:
         return sum(x * self.of("reward_slope", s, a, to) + self.gamma * x * following[to] for to, x in row)
 
 
+class Jet:
+    """A number that moves with t: its value, first and second derivative at t = 0."""
+
+    __slots__ = ("bend", "slope", "value")
+
+    def __init__(self, value: Any, slope: Any, bend: Any) -> None:
+        self.value, self.slope, self.bend = value, slope, bend
+
+    def __add__(self, other: "Jet") -> "Jet":
+        return Jet(self.value + other.value, self.slope + other.slope, self.bend + other.bend)
+
+    def __mul__(self, other: "Jet") -> "Jet":
+        return Jet(
+            self.value * other.value,
+            self.value * other.slope + self.slope * other.value,
+            self.value * other.bend + 2 * (self.slope * other.slope) + self.bend * other.value,
+        )
+
+    def log_derivatives(self) -> tuple[Any, Any]:
+        """(log x)' and (log x)''."""
+        first = self.slope / self.value
+        return first, self.bend / self.value - first * first
+
+
+def _moving(step: Step, s: int, a: int, to: int, to_reward: Fraction, to_value: Fraction) -> Jet:
+    """w_r^to_reward w_c^to_value, where rewards and continuations move."""
+    numbers, result = step.numbers, None
+    bend = numbers["continuation_curvature"][to] if "continuation_curvature" in numbers else 0
+    for weight, exponent, slope, curve in (
+        (step.of("reward", s, a, to), to_reward, step.of("reward_slope", s, a, to), 0),
+        (numbers["continuation"][to], to_value, numbers["continuation_slope"][to], bend),
+    ):
+        value, x = step.power(weight, exponent), exponent * slope
+        factor = Jet(value, value * x, value * (x * x + exponent * curve))
+        result = factor if result is None else result * factor
+    assert result is not None
+    return result
+
+
+def _derivatives(step: Step, order: int) -> list:
+    """alpha times the derivative of log sum_a e^(Q/alpha), by jets: the left sides of the steps of soft control."""
+    name, values = ("continuation_slope", "continuation_curvature")[order - 1], []
+    for s in step.states:
+        total: Jet | None = None
+        for a, row in step.rows(s):
+            term: Jet | None = None
+            for to, x in row:
+                factor = _moving(step, s, a, to, x / step.alpha, step.gamma * x / step.alpha)
+                term = factor if term is None else term * factor
+            assert term is not None
+            total = term if total is None else total + term
+        values.append(step.numbers[name][s] if total is None else step.alpha * total.log_derivatives()[order - 1])
+    return values
+
+
+def _message_derivatives(step: Step) -> list:
+    """The derivative of log sum_{a, s'} P w_r^(1/alpha) w_c^(1/alpha), by jets."""
+    values = []
+    for s in step.states:
+        total: Jet | None = None
+        for a, row in step.rows(s):
+            for to, x in row:
+                moving = _moving(step, s, a, to, 1 / step.alpha, 1 / step.alpha)
+                term = Jet(x * moving.value, x * moving.slope, x * moving.bend)
+                total = term if total is None else total + term
+        following = step.numbers["continuation_slope"][s] / step.alpha
+        values.append(following if total is None else total.log_derivatives()[0])
+    return values
+
+
 def _causal(step: Step) -> tuple[list, list]:
     values = []
     for s in step.states:
@@ -467,7 +544,7 @@ def _causal(step: Step) -> tuple[list, list]:
         weights = [step.monomial(s, a, row) for a, row in rows]
         moved = sum(m * step.slope(s, a, row) for m, (a, row) in zip(weights, rows, strict=True))
         values.append(moved / sum(weights))
-    return values, values
+    return _derivatives(step, 1), values
 
 
 def _curvature(step: Step) -> tuple[list, list]:
@@ -485,10 +562,11 @@ def _curvature(step: Step) -> tuple[list, list]:
         ahead = [step.gamma * sum(x * bend[to] for to, x in row) for _, row in rows]
         future = sum(m * x for m, x in zip(weights, ahead, strict=True))
         values.append(future / total + (second * total - first * first) / (total * total) / step.alpha)
-    return values, values
+    return _derivatives(step, 2), values
 
 
 def _messages(step: Step) -> tuple[list, list]:
+    require(step.gamma == 1, "the claim assumes that nothing is discounted")
     values, following = [], step.numbers["continuation_slope"]
     for s in step.states:
         above: Any = 0
@@ -500,7 +578,7 @@ def _messages(step: Step) -> tuple[list, list]:
                 below = below + weight
                 above = above + weight * (step.of("reward_slope", s, a, to) + following[to])
         values.append((following[s] if isinstance(below, int) else above / below) / step.alpha)
-    return values, values
+    return _message_derivatives(step), values
 
 
 # Families of soft control, in intervals ------------------------------------------------------------------------------

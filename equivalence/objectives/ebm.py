@@ -124,7 +124,7 @@ def optimal_energy(data: Any, *, base: Any = None) -> np.ndarray:
     """
     n = common_arithmetic(data=data)["data"].shape[-1:]
     _, data, base = _checked(energy=np.zeros(n or 1, dtype=int), data=data, base=base)
-    base = np.full(data.shape, scalars.constant(1, data), dtype=data.dtype) if base is None else base
+    base = 0 * data + 1 if base is None else base  # a 1 of the data's own type
     data, base = np.broadcast_arrays(data, base)
     exists = ~scalars.zero_mask(base)
     _check_data_exist(data, exists)

@@ -146,7 +146,8 @@ class Field:
             self.assume_zero(known - x)
         top_degree = -(-(x.top_degree + (degree - 1) * x.bottom_degree) // degree)
         top_bits = -(-(x.top_bits + (degree - 1) * x.bottom_bits) // degree)
-        shadow = None if x.shadow is None else x.shadow.root(degree)
+        known_shadow = self.shadowed and (x.shadow is not None or x.constant is not None)
+        shadow = _shadow(x).root(degree) if known_shadow else None
         root = FieldNumber(self, value, top_degree, x.bottom_degree, top_bits, x.bottom_bits, None, shadow)
         root.factors = ((x, fmpq(1, degree)),)
         return root
