@@ -17,6 +17,8 @@ targets    what can be judged: `TARGETS`, each with the arguments that a subject
 kinds      which instances a function is asked on
 generator  the instances       question  their true answers, and what floats may be off by
 answer     what a function answers
+adapters   somebody's code over other numbers: numpy over a prime field
+diagnosis  the known mistakes that reproduce its answers; conventions has them, the museum shows them
 reducer    the smallest instance on which it is wrong
 hints      where it is right, and what would make it right
 report     what is said       verdict  what was found out
@@ -27,6 +29,7 @@ plugin     a run under pytest: baseline, report, terminal
 """
 
 from equivalence.testing.decorators import judged, parametrize_with_claims
+from equivalence.testing.diagnosis import Diagnosis, diagnose
 from equivalence.testing.judge import Refuted, judge
 from equivalence.testing.passing import NotEstablished
 from equivalence.testing.targets import TARGETS, Target
@@ -34,10 +37,12 @@ from equivalence.testing.verdict import Verdict
 
 __all__ = [
     "TARGETS",
+    "Diagnosis",
     "NotEstablished",
     "Refuted",
     "Target",
     "Verdict",
+    "diagnose",
     "judge",
     "judged",
     "parametrize_with_claims",

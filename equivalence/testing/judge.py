@@ -11,15 +11,16 @@ entry, see `question`. The verdict is the strongest word: `proved for all` (and 
 
 import time
 from collections.abc import Callable
-from functools import lru_cache, wraps
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from equivalence.evidence.verdict import CONSISTENT, DIFFERS, PROVED_FOR_ALL, REFUTED
-from equivalence.testing import report
+from equivalence.testing import hints, report
 from equivalence.testing.adapters.over_field import Finding, judged_on, over_field
 from equivalence.testing.answer import Answer, asked
+from equivalence.testing.diagnosis import Diagnosis, explained
 from equivalence.testing.generator import instances as generated
 from equivalence.testing.kinds import Kinds, kinds_of
 from equivalence.testing.question import Question, question
@@ -88,8 +89,9 @@ def judge(
     name, margin = _name(subject), max(answer.margin for answer in answers)
     seconds = time.perf_counter() - started - (found.seconds if found else 0.0)
     shown = smallest.question if smallest else None
+    diagnosis = _diagnosis(subject, answers, dtype) if wrong else None
     if smallest is not None:
-        message = report.difference(name, smallest, answers, dtype, kinds, found)
+        message = report.difference(name, smallest, answers, dtype, kinds, found, diagnosis)
     elif found is not None and found.outcome == REFUTED:
         found = _smaller(subject, target, found, wanted, dtype)
         shown = Question(target, found.instances[0], ())
@@ -111,7 +113,15 @@ def judge(
         seconds=time.perf_counter() - started,
         proof=found.proof if found else None,
         over_field=report.field_line(found) if found else "",
+        mistakes=diagnosis.names if diagnosis else (),
     )
+
+
+def _diagnosis(subject: Callable[..., Any], answers: list[Answer], dtype: Any) -> Diagnosis | None:
+    """Which known mistakes reproduce the answers; None where a hint says it in fewer words."""
+    if hints.remedies(answers, dtype) or hints.less_precise(answers):
+        return None
+    return explained(subject, answers, dtype)
 
 
 def _outcome(found: Finding | None, differs: bool) -> str:
@@ -121,33 +131,6 @@ def _outcome(found: Finding | None, differs: bool) -> str:
     if differs:
         return DIFFERS
     return PROVED_FOR_ALL if found is not None and found.outcome == PROVED_FOR_ALL else CONSISTENT
-
-
-def judged(*, to: str, **options: Any) -> Callable[[Callable[..., Callable[..., Any]]], Callable[..., None]]:
-    """Decorate a test that returns the subject: it passes if the subject agrees with the target `to`.
-
-        @judged(to="causal.gradient")
-        def test_gradient():
-            return my_gradient
-
-    The options are those of `judge`. Errors: `Refuted`, an AssertionError with the report, where the subject differs.
-    """
-
-    def decorate(test: Callable[..., Callable[..., Any]]) -> Callable[..., None]:
-        @wraps(test)
-        def judged_test(*arguments: Any, **keywords: Any) -> None:
-            __tracebackhide__ = True  # pytest shows the report alone
-            subject = test(*arguments, **keywords)
-            if not callable(subject):
-                returned = f"{test.__name__} returned {subject!r}"
-                raise InvalidArgument(f"{returned}; a judged test returns the function to judge")
-            verdict = judge(subject, to=to, **options)
-            if not verdict.agrees:
-                raise Refuted(verdict.message)
-
-        return judged_test
-
-    return decorate
 
 
 def _name(subject: Callable[..., Any]) -> str:

@@ -13,6 +13,7 @@ from equivalence.evidence.verdict import OUT_OF_REACH, PROVED_FOR_ALL
 from equivalence.testing import hints
 from equivalence.testing.adapters.over_field import Finding
 from equivalence.testing.answer import VALUES, Answer
+from equivalence.testing.diagnosis import Diagnosis
 from equivalence.testing.kinds import TRAITS, traits
 from equivalence.testing.literal import code, exact_texts
 from equivalence.testing.question import ALLOWANCE, Question
@@ -123,6 +124,7 @@ def difference(
     dtype: Any,
     options: Mapping[str, Any],
     found: Finding | None = None,
+    diagnosis: Diagnosis | None = None,
 ) -> str:
     """The report on a subject that differs, `smallest` being the answer to show."""
     target = smallest.question.target
@@ -140,6 +142,7 @@ def difference(
         *_finding(smallest),
         "",
         *_over_all(answers, dtype),
+        *([] if diagnosis is None else [f"Diagnosis: {diagnosis.text}"]),
         _covered(answers, options),
         *([] if found is None else [_beside_floats(found)]),
     ]

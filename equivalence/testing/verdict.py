@@ -29,6 +29,7 @@ class Verdict:
     level      field where that proves or refutes it, else float.
     proof      over the field, where there is one: what is free, bounds of degree and height, log2 of the error.
     over_field what the field said, in a line; '' where it was not asked.
+    mistakes   the known mistakes, one or two, that reproduce its answers where it differs; () where none do.
     """
 
     subject: str
@@ -45,6 +46,7 @@ class Verdict:
     seconds: float = 0.0
     proof: Proof | None = None
     over_field: str = ""
+    mistakes: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -60,4 +62,5 @@ class Verdict:
         proof = self.proof and asdict(self.proof) | {"free": list(self.proof.free), "prime": hex(self.proof.prime)}
         if proof and not math.isfinite(proof["log2_error"]):
             proof["log2_error"] = None  # there is no error
+        row["mistakes"] = list(self.mistakes)
         return row | {"margin": self.margin if math.isfinite(self.margin) else None, "proof": proof}

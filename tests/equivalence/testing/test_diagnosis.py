@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
-from equivalence.testing import TARGETS
+from equivalence.testing import TARGETS, judge
 from equivalence.testing.answer import compared
 from equivalence.testing.conventions.known import explanations, mistaken, reference
 from equivalence.testing.diagnosis import GRADIENTS, answers_of, diagnose, explained
@@ -194,3 +195,16 @@ def test_subjects_that_answer_nothing_are_unknown():
     assert diagnose(broken, to="ebm.gradient").text == "unknown: it does not return numbers everywhere"
     assert diagnose(lambda energy, data: energy[:1], to="ebm.gradient").names == ()
     assert diagnose(lambda energy, data: energy * np.nan, to="ebm.gradient").names == ()
+
+
+def test_the_judge_names_the_mistake():
+    piece = next(piece for piece in PIECES if piece.name == "counts_without_discount")
+    verdict = judge(piece.function, to=piece.target)
+    assert verdict.mistakes == ("no discount in the counts",)
+    assert "\nDiagnosis: matches: no discount in the counts" in verdict.message
+
+
+def test_the_judge_says_no_more_than_a_hint_does():
+    verdict = judge(lambda energy: -logsumexp(-energy), to="ebm.log_partition")
+    assert verdict.mistakes == ()
+    assert "Diagnosis" not in verdict.message
