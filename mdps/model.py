@@ -199,6 +199,21 @@ class MDP:
         object.__setattr__(other, "final_value", door.frozen(final_value))
         return other
 
+    def with_dynamics(self, transition: np.ndarray, discount: Any) -> "MDP":
+        """The same states and support with other probabilities [..., s, a, s'] and another discount, unchecked.
+
+        They are in the same arithmetic, or one that rides on it.
+        """
+        if isinstance(self.kernel, Sparse):
+            raise InvalidArgument("a sparse model is float64 alone; build a dense one to change its numbers")
+        if transition.shape != self.transition.shape:
+            raise InvalidArgument(f"transition has shape {transition.shape}; expected {self.transition.shape}")
+        other = copy.copy(self)
+        kernel = self.kernel.map(lambda _: door.frozen(np.array(transition)))
+        for name, value in (("kernel", kernel), ("transition", kernel.transition), ("discount", discount)):
+            object.__setattr__(other, name, value)
+        return other
+
     def with_horizon(self, horizon: int | None) -> "MDP":
         """The same model with another horizon T, or without one."""
         door.check_horizon(horizon)

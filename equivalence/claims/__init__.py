@@ -18,6 +18,7 @@ from equivalence.claims import (  # noqa: F401  (they register their claims)
     duality,
     entropy,
     finn,
+    identifiability,
     importance,
     shaping,
     steps,

@@ -219,6 +219,8 @@ def _models(seed: int, number: int, size: int, asked: tuple[tuple[str, Any], ...
         "direction": _integers(rng, size, (trajectory_count(mask),), -2, 2),
         "airl_reward": _weights(rng, size, (n_states, n_actions)),
         "noise_ratio": _weights(rng, size, (), largest=5),
+        "dynamics": _probabilities(rng, size, mask.support),
+        "discounting": _ratio(fmpq(9, 10), size),
         "continuation": _weights(rng, size, (n_states,)),
         "continuation_slope": _integers(rng, size, (n_states,), -2, 2),
         "continuation_curvature": _integers(rng, size, (n_states,), -2, 2),
@@ -248,7 +250,7 @@ def _completed_model(drawn: Mapping[str, Any], mdp: MDP | None) -> dict[str, Any
         name: scalars.log(drawn[name]) for name in ("theta", "potential", "constant", "continuation", "airl_reward")
     }
     slopes = ("direction", "continuation_slope", "continuation_curvature", "reward_slope")
-    plain = {name: drawn[name] for name in ("policy", "features", *slopes)}
+    plain = {name: drawn[name] for name in ("policy", "dynamics", "features", *slopes)}
     return {
         **logs,
         **plain,
@@ -256,6 +258,7 @@ def _completed_model(drawn: Mapping[str, Any], mdp: MDP | None) -> dict[str, Any
         "reward": reward,
         "temperature": temperature,
         "noise_ratio": drawn["noise_ratio"][()],
+        "discounting": drawn["discounting"][()],
         "energy": trajectory_energy(paths, reward, temperature),
         "sampler": paths.law(drawn["policy"]),
         "data": paths.law(drawn["expert"]),

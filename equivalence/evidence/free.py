@@ -31,8 +31,8 @@ LOGARITHMIC = (
     "theta",
     "continuation",
 )
-DISTRIBUTIONS = ("sampler", "data", "policy")
-NUMBERS = ("direction", "noise_ratio", "reward_slope", "continuation_slope", "continuation_curvature")
+DISTRIBUTIONS = ("sampler", "data", "policy", "dynamics")
+NUMBERS = ("direction", "discounting", "noise_ratio", "reward_slope", "continuation_slope", "continuation_curvature")
 
 Fresh = Callable[[str, Any], Any]
 """A free number for a name and the exact number that it stands for; of a logarithm, the exact number is that."""

@@ -79,6 +79,8 @@ def model_values(rng: np.random.Generator, mdp: MDP, n_trajectories: int) -> dic
 def step_values(rng: np.random.Generator, mdp: MDP, reward: np.ndarray) -> dict[str, Any]:
     """What claims about one step ask for: a continuation, and directions of it and of the reward."""
     return {
+        "dynamics": mdp.transition,
+        "discounting": fmpq(int(rng.integers(1, 10)), 10),
         "continuation": random_reward(rng, (mdp.n_states,)),
         "continuation_slope": scalars.convert(rng.integers(-2, 3, size=mdp.n_states), "exact"),
         "continuation_curvature": scalars.convert(rng.integers(-2, 3, size=mdp.n_states), "exact"),

@@ -237,6 +237,7 @@ def current_field() -> Field:
         raise OutOfReach("numbers are converted to level 'field' within `with field.current():` only") from None
 
 
+WHOLE = 2**64  # no whole coefficient is as large
 ONE = "1"  # the atom of what is no logarithm: log e
 ONCE = fmpq(1)
 DEPENDENT = "coefficients of logarithms differ, but these may depend on each other: open in a field; take exact numbers"
@@ -615,9 +616,11 @@ class LogField:
             return field.constant(0)
         powers = []
         for key, (atom, coefficient) in self.terms.items():
-            if key is ONE or not isinstance(coefficient, fmpq):
+            power = _whole(coefficient)
+            if power is None or (power and key is ONE):
                 raise OutOfReach("the exponential of an expected value (an entropy, a loss) has no value in a field")
-            powers.append(field.power(key, atom, coefficient))
+            if power:
+                powers.append(field.power(key, atom, power))
         if all(x.constant is not None for x in powers):
             product: FieldNumber = math.prod(powers, start=field.constant(1))
             if product.constant is not None:
@@ -716,6 +719,18 @@ class LogField:
 def _coefficient(number: Any) -> Any:
     """A coefficient: rational where it is known to be."""
     return number if type(number) is fmpq or number.constant is None else number.constant
+
+
+def _whole(coefficient: Any) -> fmpq | None:
+    """A coefficient as a rational number: as it is, or a whole number that its terms cancel to; None for any other."""
+    if isinstance(coefficient, fmpq):
+        return coefficient
+    value, p = int(coefficient.value), coefficient.field.prime.value
+    n = value if value < WHOLE else value - p
+    if abs(n) >= WHOLE:
+        return None
+    coefficient.field.assume_zero(coefficient - n)
+    return fmpq(n)
 
 
 def _independent(field: Field, atoms: list[FieldNumber]) -> bool:

@@ -521,3 +521,15 @@ def test_arguments_that_nobody_declared_free_stay_what_they_are():
     coin = Instance({"sampler": games.probabilities(1, 2), "prior": games.probabilities(1, 3)}, "coin")
     assert check(claim, coin, "field").outcome == PROVED_FOR_ALL
     assert statement_of(claim, coin)["fixed"] == {"prior": ["1/4", "3/4"]}
+
+
+def test_discounted_identities_hold_for_all_policies_values_dynamics_and_discounts():
+    for name in ("soft_backup_of_inverse_reward_eq_value", "soft_policy_of_inverse_reward_eq_policy"):
+        claim = REGISTRY[name]
+        for instance in generated_instances(claim):
+            verdict = check(claim, instance, "field")
+            assert verdict.outcome == PROVED_FOR_ALL
+            assert {"continuation", "discounting"} <= set(verdict.proof.free)
+            mdp = instance.values["mdp"]
+            assert ("policy" in verdict.proof.free) == bool((mdp.available.sum(axis=-1) > 1).any())
+            assert ("dynamics" in verdict.proof.free) == bool((mdp.support.sum(axis=-1) > 1).any())
