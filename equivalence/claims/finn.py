@@ -168,7 +168,8 @@ def energy_gradient_of_discriminator_eq_gcl(
 def discriminator_gradient_gap_to_gcl(energy: Any, sampler: Any, data: Any, log_normalizer: Any) -> Conclusion:
     """Off the optimal Z the two gradients differ by (p + q) D (1/K - 1), K = sum (p + q) D.
 
-    Pointwise in x; K = 1 is the equation of the optimal Z.
+    Pointwise in x: an entry depends on the other outcomes through K alone, and with a second outcome K is as free as
+    anything. So a proof for two outcomes is one for every n. K = 1 is the equation of the optimal Z.
     """
     probability = gan.discriminator(energy, sampler, log_normalizer)
     share = (data + sampler) * probability

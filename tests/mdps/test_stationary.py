@@ -347,7 +347,7 @@ def test_episodes_too_long_for_floats_are_refused():
 
 def test_entropy_relative_to_a_prior_is_a_reward():
     """alpha log prior on top of r, on the actions that the prior takes: without and with a horizon."""
-    for mdp, reward, alpha, rng in endless(60, discounts=(HALF, 1, Fraction(9, 10))):
+    for mdp, reward, alpha, rng in endless(200, discounts=(HALF, 1, Fraction(9, 10))):
         prior = drawn_policy(mdp, rng)
         taken = np.where((prior > 0)[:, :, None], mdp.transition, fmpq(0))
         with precision(BITS):

@@ -112,7 +112,7 @@ def test_optimum_of_a_law_in_the_family_is_its_parameter():
 
 
 def test_balls_contain_the_optimum_and_are_thin():
-    for _, features, data, base in problems(60):
+    for _, features, data, base in problems(200):
         rational = [fmpq(int(1000 * p) + 1, 1) for p in data]
         total = sum(rational)
         with precision(BITS):

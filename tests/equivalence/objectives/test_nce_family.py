@@ -77,7 +77,7 @@ def test_floats_are_within_the_certified_distance():
 
 
 def test_balls_contain_the_optimum_and_are_thin():
-    for _, features, noise, data, ratio in problems(60):
+    for _, features, noise, data, ratio in problems(200):
         laws = []
         for law in (noise, data):
             counts = [fmpq(int(1000 * p) + 1) for p in law]
