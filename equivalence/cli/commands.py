@@ -21,7 +21,7 @@ from equivalence.cli.imported import imported_function
 from equivalence.cli.options import chosen_claims, chosen_levels, environment_arguments, kinds_of_instances
 from equivalence.cli.progress import progress_bar
 from equivalence.evidence import LEVELS, NUMERIC_LEVELS, Verdict, recheck as checker, verify as verified
-from equivalence.reports.certificates import write_certificates
+from equivalence.reports.certificates import make_folder, write_certificates
 from equivalence.reports.rows import claims_as_json, judgement_as_json, targets_as_json, verdicts_as_json
 from equivalence.reports.standing import conclusion
 from equivalence.reports.statement import claim_in_full, claim_list
@@ -156,6 +156,8 @@ def verify(
     """
     chosen, levels = chosen_claims(claims), chosen_levels(level)
     arguments = environment_arguments(env_arg)
+    if certificates is not None:
+        make_folder(certificates)
     with progress_bar(Console(stderr=True)) as progress:
         subject = subjects.chosen_subject(env, model, arguments=arguments, horizon=horizon, seed=seed, quick=quick)
         verdicts = list(

@@ -86,6 +86,10 @@ def certificate(claim_name: str, instance: Instance, outcome: str) -> dict[str, 
     size = len(text(sealed))
     if size > LARGEST:
         raise OutOfReach(f"the certificate of {claim_name} would have {size:,} bytes; at most {LARGEST:,} are written")
+    try:
+        recheck.check(sealed)
+    except recheck.Rejected as reason:  # a prime that is too short for bounds in closed form, say
+        raise OutOfReach(f"the checker does not accept the certificate of {claim_name}: {reason}") from None
     return sealed
 
 

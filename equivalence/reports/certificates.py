@@ -27,15 +27,23 @@ class Written(NamedTuple):
         return "\n".join(lines)
 
 
-def write_certificates(verdicts: Iterable[Verdict], folder: Path) -> Written:
-    """Write the certificate of every verdict that has one to `folder`, as CLAIM-LEVEL-NUMBER.json.
+def make_folder(folder: Path) -> None:
+    """Make the folder for certificates, before what they are about is worked out.
 
-    Errors: `InvalidArgument` where the folder cannot be made.
+    Errors: `InvalidArgument` where it cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidArgument(f"--certificates {folder}: {error.strerror or error}; expected a folder") from None
+
+
+def write_certificates(verdicts: Iterable[Verdict], folder: Path) -> Written:
+    """Write the certificate of every verdict that has one to `folder`, as CLAIM-LEVEL-NUMBER.json.
+
+    Errors: `InvalidArgument` where the folder cannot be made.
+    """
+    make_folder(folder)
     files: list[Path] = []
     without: dict[str, Counter[str]] = {}
     number: Counter[str] = Counter()

@@ -24,7 +24,7 @@ import numpy as np
 from equivalence.testing.answer import SHAPE, VALUES, Answer, asked, compared
 from equivalence.testing.conventions.known import KnownMistake, explanations, mistaken
 from equivalence.testing.generator import instances as generated
-from equivalence.testing.kinds import kinds_of, largest
+from equivalence.testing.kinds import kinds_for, largest
 from equivalence.testing.question import Question, question
 from equivalence.testing.reducer import complexity
 from equivalence.testing.targets import Instance, Layout, Target, find_target
@@ -88,10 +88,7 @@ def answers_of(
 ) -> list[Answer]:
     """What a subject answers on generated instances, in floats; options are those of `judge`."""
     target = find_target(to, Layout(reward_axes, policy_axes, axes, temperature))
-    fixed: dict[str, Any] = {} if temperature or not target.on_model else {"temperatures": (1,)}
-    if to == "boltzmann.law":
-        fixed["max_trajectories"] = 500
-    wanted = kinds_of(target.on_model, fixed | kinds)
+    wanted = kinds_for(target, kinds)
     found = (question(target, instance) for instance in generated(target, wanted, instances, seed))
     return [asked(subject, q, dtype) for q in found if q is not None]
 

@@ -22,7 +22,7 @@ from equivalence.testing.adapters.over_field import Finding, judged_on, over_fie
 from equivalence.testing.answer import Answer, asked
 from equivalence.testing.diagnosis import Diagnosis, explained
 from equivalence.testing.generator import instances as generated
-from equivalence.testing.kinds import Kinds, kinds_of
+from equivalence.testing.kinds import Kinds, kinds_for
 from equivalence.testing.question import Question, question
 from equivalence.testing.reducer import complexity, reduced
 from equivalence.testing.targets import Instance, Layout, Target, find_target
@@ -30,7 +30,6 @@ from equivalence.testing.verdict import Verdict
 from mdps import InvalidArgument
 
 INSTANCES = 300
-MAX_TRAJECTORIES = 500  # of a model whose trajectories are the axis of the answer
 REDUCTION = 1.0  # seconds for making an instance smaller on which only a field sees the difference
 
 
@@ -78,10 +77,7 @@ def judge(
         raise InvalidArgument(f"instances is {instances}; expected at least 1")
     started = time.perf_counter()
     target = find_target(to, Layout(reward_axes, policy_axes, axes, temperature))
-    fixed: dict[str, Any] = {"max_trajectories": MAX_TRAJECTORIES} if to == "boltzmann.law" else {}
-    if target.on_model and not temperature:
-        fixed["temperatures"] = (1,)
-    wanted = kinds_of(target.on_model, fixed | kinds)
+    wanted = kinds_for(target, kinds)
     found = over_field(subject, target, wanted, dtype) if field else None
     answers = [asked(subject, q, dtype) for q in _questions(target.name, target.layout, wanted, instances, seed)]
     wrong = [answer for answer in answers if not answer.right]

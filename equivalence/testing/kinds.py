@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from flint import fmpq
 
-from equivalence.testing.targets import Instance
+from equivalence.testing.targets import Instance, Target
 from mdps import InvalidArgument, scalars, trajectory_count
 from mdps.exactness import exact_discount
 from mdps.scalars.rationals import rational
@@ -102,6 +102,20 @@ class SpaceKinds:
 
 
 Kinds = ModelKinds | SpaceKinds
+
+
+MAX_TRAJECTORIES = 500  # of a model whose trajectories are the axis of the answer
+
+
+def kinds_for(target: Target, options: Mapping[str, Any]) -> Kinds:
+    """The kinds that options ask for, of instances that the target can be asked on.
+
+    A subject that takes no temperature is asked at 1; one that answers for every trajectory, where these are few.
+    """
+    fixed: dict[str, Any] = {"max_trajectories": MAX_TRAJECTORIES} if target.name == "boltzmann.law" else {}
+    if target.on_model and not target.layout.temperature:
+        fixed["temperatures"] = (1,)
+    return kinds_of(target.on_model, fixed | dict(options))
 
 
 def kinds_of(on_model: bool, options: Mapping[str, Any]) -> Kinds:

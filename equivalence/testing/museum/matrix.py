@@ -12,11 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from equivalence.testing import hints
-from equivalence.testing.diagnosis import answers_of, explained
+from equivalence.testing.diagnosis import INSTANCES, answers_of, explained
 from equivalence.testing.museum import PIECES
 from equivalence.testing.museum.piece import Piece
-
-INSTANCES = 60
 
 
 class Row(NamedTuple):

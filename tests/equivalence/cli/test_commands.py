@@ -389,3 +389,11 @@ def test_certificates_are_written_and_checked_again(tmp_path):
     assert again.stdout.count("proved for all: discriminator_gradient_gap_to_gcl") == 2
     (tmp_path / "c" / "broken.json").write_text("{")
     assert run("recheck", str(tmp_path / "c" / "broken.json")).exit_code == 2
+
+
+def test_a_folder_for_certificates_is_made_before_anything_is_asked(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run("verify", "F-15", "--certificates", tmp_path / "file")
+    assert done.exit_code == 2
+    assert "expected a folder" in done.stderr
+    assert not done.stdout
