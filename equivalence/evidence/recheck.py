@@ -388,8 +388,8 @@ def _n01(w: list, q: list, p: list, z: Any, nu: Any) -> tuple[list, list]:
 
 def _n03(w: list, q: Any, p: list, z: Any, nu: Any) -> tuple[list, list]:
     total = sum(w)
-    values = [nu * (p_i - w_i / total) for w_i, p_i in zip(w, p, strict=True)]
-    return values, values
+    slopes, _ = _n01(w, [w_i / total for w_i in w], p, total, nu)
+    return [(1 + nu) * x for x in slopes], [nu * (p_i - w_i / total) for w_i, p_i in zip(w, p, strict=True)]
 
 
 # Families of sums of logarithms: both sides as [(coefficient, atom)], the logarithm of the atom being meant.
