@@ -8,10 +8,13 @@ import inspect
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import dropwhile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from equivalence.testing import adapters
 from equivalence.testing.question import Question
 from equivalence.testing.targets import axes_text
 
@@ -21,6 +24,7 @@ SHAPE = "returned another shape"
 CHANGED = "changed its arguments"
 VALUES = "returned other values"
 
+ADAPTERS = Path(adapters.__file__).parent  # whose frames are none of the subject's
 PLAIN = 0.25  # of what is allowed whatever the bound: so near the truth, the bound is not worth deriving
 
 
@@ -76,6 +80,7 @@ def asked(subject: Callable[..., Any], question: Question, dtype: Any) -> Answer
 def _raised(subject: Callable[..., Any], question: Question, error: Exception, arguments: tuple[Any, ...]) -> str:
     last = traceback.format_exception_only(error)[-1].strip()
     frames = traceback.extract_tb(error.__traceback__)[1:]  # without the one that called it
+    frames = list(dropwhile(lambda frame: Path(frame.filename).parent == ADAPTERS, frames))
     own = [frame for frame in frames if frame.filename == frames[0].filename]
     where = f" ({own[-1].filename.rsplit('/', 1)[-1]}:{own[-1].lineno})" if own else ""
     try:

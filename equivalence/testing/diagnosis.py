@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from equivalence.testing.adapters.subject import subject_of
 from equivalence.testing.answer import SHAPE, VALUES, Answer, asked, compared
 from equivalence.testing.conventions.known import KnownMistake, explanations, mistaken
 from equivalence.testing.generator import instances as generated
@@ -64,12 +65,15 @@ class Diagnosis:
         return self.text
 
 
-def diagnose(subject: Callable[..., Any], *, to: str, dtype: Any = np.float64, **options: Any) -> Diagnosis:
+def diagnose(
+    subject: Callable[..., Any], *, to: str, dtype: Any = np.float64, framework: str | None = None, **options: Any
+) -> Diagnosis:
     """The known mistake, or pair of them, that reproduces what a subject returns; options are those of `judge`.
 
     Cost: every mistake in floats on a few instances, then those that fit in balls on all: some tenths of a second,
     more where pairs are tried.
     """
+    subject = subject_of(subject, framework=framework, dtype=dtype)
     return explained(subject, answers_of(subject, to=to, dtype=dtype, **options), dtype)
 
 
@@ -82,12 +86,14 @@ def answers_of(
     axes: str = "sa",
     temperature: bool = False,
     dtype: Any = np.float64,
+    framework: str | None = None,
     instances: int = INSTANCES,
     seed: int = 0,
     **kinds: Any,
 ) -> list[Answer]:
     """What a subject answers on generated instances, in floats; options are those of `judge`."""
     target = find_target(to, Layout(reward_axes, policy_axes, axes, temperature))
+    subject = subject_of(subject, framework=framework, dtype=dtype)
     wanted = kinds_for(target, kinds)
     found = (question(target, instance) for instance in generated(target, wanted, instances, seed))
     return [asked(subject, q, dtype) for q in found if q is not None]

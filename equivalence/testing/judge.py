@@ -19,6 +19,7 @@ import numpy as np
 from equivalence.evidence.verdict import CONSISTENT, DIFFERS, PROVED_FOR_ALL, REFUTED
 from equivalence.testing import hints, report
 from equivalence.testing.adapters.over_field import Finding, judged_on, over_field
+from equivalence.testing.adapters.subject import Subject, subject_of
 from equivalence.testing.answer import Answer, asked
 from equivalence.testing.diagnosis import Diagnosis, explained
 from equivalence.testing.generator import instances as generated
@@ -46,6 +47,7 @@ def judge(
     axes: str = "sa",
     temperature: bool = False,
     dtype: Any = np.float64,
+    framework: str | None = None,
     instances: int = INSTANCES,
     seed: int = 0,
     field: bool = True,
@@ -59,6 +61,7 @@ def judge(
     axes         's', 'sa' or 'sas': the shape of an occupancy.
     temperature  whether the subject takes the temperature, as its last argument; otherwise it is 1.
     dtype        of the arrays that it is given, np.float64 or np.float32; also how exactly it is judged.
+    framework    'numpy', 'jax' or 'torch': whose arrays it takes; found out if it is not said.
     instances    how many are asked in floats.    seed  which ones; the same seed gives the same ones.
     field        whether it is run over a finite field first.
     kinds        which kinds of instances it is asked on, see `ModelKinds` and `SpaceKinds`: `terminal=False` leaves out
@@ -78,11 +81,12 @@ def judge(
     started = time.perf_counter()
     target = find_target(to, Layout(reward_axes, policy_axes, axes, temperature))
     wanted = kinds_for(target, kinds)
+    subject = subject_of(subject, framework=framework, dtype=dtype)
     found = over_field(subject, target, wanted, dtype) if field else None
     answers = [asked(subject, q, dtype) for q in _questions(target.name, target.layout, wanted, instances, seed)]
     wrong = [answer for answer in answers if not answer.right]
     smallest = _smallest(subject, wrong, wanted, dtype) if wrong else None
-    name, margin = _name(subject), max(answer.margin for answer in answers)
+    name, margin = subject.name, max(answer.margin for answer in answers)
     seconds = time.perf_counter() - started - (found.seconds if found else 0.0)
     shown = smallest.question if smallest else None
     diagnosis = _diagnosis(subject, answers, dtype) if wrong else None
@@ -113,7 +117,7 @@ def judge(
     )
 
 
-def _diagnosis(subject: Callable[..., Any], answers: list[Answer], dtype: Any) -> Diagnosis | None:
+def _diagnosis(subject: Subject, answers: list[Answer], dtype: Any) -> Diagnosis | None:
     """Which known mistakes reproduce the answers; None where a hint says it in fewer words."""
     if hints.remedies(answers, dtype) or hints.less_precise(answers):
         return None
@@ -129,12 +133,6 @@ def _outcome(found: Finding | None, differs: bool) -> str:
     return PROVED_FOR_ALL if found is not None and found.outcome == PROVED_FOR_ALL else CONSISTENT
 
 
-def _name(subject: Callable[..., Any]) -> str:
-    inner = getattr(subject, "func", subject)  # of a functools.partial
-    name = getattr(inner, "__name__", type(inner).__name__)
-    return name if name.isidentifier() else "subject"
-
-
 @lru_cache(maxsize=16)
 def _questions(name: str, layout: Layout, kinds: Kinds, count: int, seed: int) -> tuple[Question, ...]:
     """The questions of a target, kept for the next subject."""
@@ -146,7 +144,7 @@ def _questions(name: str, layout: Layout, kinds: Kinds, count: int, seed: int) -
     return answered
 
 
-def _smallest(subject: Callable[..., Any], wrong: list[Answer], kinds: Kinds, dtype: Any) -> Answer:
+def _smallest(subject: Subject, wrong: list[Answer], kinds: Kinds, dtype: Any) -> Answer:
     """The answer to the smallest instance found on which the subject fails as it does."""
     first = min(wrong, key=lambda answer: (not answer.gross, complexity(answer.question.instance)))
     target = first.question.target
@@ -167,7 +165,7 @@ def _smallest(subject: Callable[..., Any], wrong: list[Answer], kinds: Kinds, dt
     return found
 
 
-def _smaller(subject: Callable[..., Any], target: Target, found: Finding, kinds: Kinds, dtype: Any) -> Finding:
+def _smaller(subject: Subject, target: Target, found: Finding, kinds: Kinds, dtype: Any) -> Finding:
     """The finding on the smallest instance found on which a field shows a difference at the numbers of the instance."""
     deadline = time.perf_counter() + REDUCTION
 

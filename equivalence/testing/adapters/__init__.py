@@ -1,5 +1,8 @@
 """Somebody's code over other numbers than floats.
 
-arrays      numpy functions of objects        cases   which instances they are run on
+subject     a function, its framework, and the two ways to call it: over floats and over numbers that are followed
+numbers     the numbers          arrays    numpy's arrays of them          reached   what a function calls
+numpy_code  numpy's functions    jax_code  the operations of a jaxpr       torch_code  those of a graph of torch
+cases       which instances the code is run on     free  what of an instance is free
 over_field  the verdict of a prime field: proved for all parameters, refuted, or what could not be followed
 """

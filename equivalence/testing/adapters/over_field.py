@@ -1,14 +1,10 @@
-"""Somebody's numpy code over a prime field: equal to the target for all parameters, or not.
+"""Somebody's code over a prime field: equal to the target for all parameters, or not.
 
-The code is called with arrays of field numbers (`adapters.arrays`), each parameter a coordinate of a point of F_p that
+The code is run over arrays of field numbers (`adapters.subject`), each parameter a coordinate of a point of F_p that
 nobody chose, and so is the reference. Where all entries have the same value, both are the same function of the free
 parameters on the path of branches that the code took, for this shape: `proved for all`, except with the probability
 that `log2_error` states (`mdps.scalars.field`). Where one has not, they are different functions: `refuted`, a proof,
-however small the difference is.
-
-    free         reward, energy and log Z (r = k log w with a free positive weight w each), policy, and sampler and data
-                 except where the target is a loss, in which they multiply logarithms
-    not free     dynamics, discount, temperature, horizon, expert; sampler and data of losses
+however small the difference is. What is free says `adapters.free`.
 
 The instances are few and small (`adapters.cases`); what is said is said for their shapes and horizons, no more, and of
 exact numbers: rounding and overflow are not seen here. Prime and points derive from a hash of the target, the source of
@@ -32,33 +28,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flint import arb, fmpq
 
 from equivalence.evidence.field import PRIME_BITS, compared, seed_of, source_digest, source_of, texts
 from equivalence.evidence.verdict import OUT_OF_REACH, PROVED_FOR_ALL, REFUTED, Proof
-from equivalence.testing.adapters.arrays import (
-    Untraceable,
-    at_most,
-    functions_by_meaning,
-    functions_reached,
-    numbers_of,
-    shadow_of,
-    traced_array,
-)
+from equivalence.testing.adapters.arrays import numbers_of, traced_array
 from equivalence.testing.adapters.cases import cases
+from equivalence.testing.adapters.free import each, free_arguments, odd_part
+from equivalence.testing.adapters.numbers import Untraceable, at_most, shadow_of
+from equivalence.testing.adapters.reached import functions_reached
+from equivalence.testing.adapters.subject import Subject, subject_of
 from equivalence.testing.kinds import Kinds
 from equivalence.testing.question import Question
 from equivalence.testing.targets import Instance, Target
-from mdps import MDP, OutOfReach, scalars
+from mdps import MDP, OutOfReach
 from mdps.scalars.balls import precision
-from mdps.scalars.elementary import log_of
 from mdps.scalars.field import Field, FieldNumber, LogField, log2_error
-from mdps.scalars.levels import exact_fraction
 from mdps.scalars.primes import DerivedPrime, derived_prime, entropy
 
-LOGARITHMIC = ("reward", "energy", "log_normalizer")
-LOSSES = ("ebm.log_likelihood", "gan.discriminator_loss", "gan.generator_loss", "gcl.loss")
-LINEAR = ("policy_value",)  # in the reward, which is a free number and not a logarithm
 TARGET_ERROR = -128  # log2 of the error that a proof may have
 TRIED = 5  # log2 of how many points may be tried for one case, at least: attempts, primes, finer shadows
 POINTS = 3  # tried where a denominator is 0 at the first
@@ -112,7 +98,8 @@ def judged_on(
 ) -> Finding:
     """The finding on given instances, one after the other until one refutes it or enough was done."""
     started = time.perf_counter()
-    primes = _Primes(_statement(subject, target, instances), _odd(instances))
+    subject = subject_of(subject, dtype=dtype)
+    primes = _Primes(_statement(subject, target, instances), odd_part(instances))
     proved: list[tuple[Instance, Ran]] = []
     operations = 0
     lost = ""
@@ -121,10 +108,10 @@ def judged_on(
         left = [OPERATIONS]
         try:
             with at_most(OPERATIONS) as left:
-                ran = _ran(subject, target, instance, dtype, primes, place)
+                ran = _ran(subject, target, instance, primes, place)
             if ran.different and not ran.visible:  # the shadows are too coarse
                 with at_most(OPERATIONS):
-                    ran = _ran(subject, target, instance, dtype, primes, place, bits_of_shadows=FINE_BITS)
+                    ran = _ran(subject, target, instance, primes, place, bits_of_shadows=FINE_BITS)
         except _NotHere as error:
             reason = reason or str(error)
         except OutOfReach as error:
@@ -169,13 +156,13 @@ class _Primes:
             yield Field(self.known[bits], seed_of({**self.statement, "case": place}, attempt))
 
 
-def _statement(subject: Callable[..., Any], target: Target, instances: Sequence[Instance]) -> dict[str, Any]:
+def _statement(subject: Subject, target: Target, instances: Sequence[Instance]) -> dict[str, Any]:
     """What prime and points derive from."""
     return {
         "target": target.name,
         "layout": list(target.layout),
         "source": source_digest(),
-        "subject": _source(subject),
+        "subject": _source(subject.function),
         "instances": [{name: _numbers(value) for name, value in instance.items()} for instance in instances],
     }
 
@@ -195,82 +182,10 @@ def _numbers(value: Any) -> Any:
     return texts(value)
 
 
-def _whole(instance: Instance) -> int:
-    """k, such that exponents of weights w = e^(r/k) that occur are whole numbers, averages of values apart."""
-    if "mdp" not in instance:
-        return 1
-    mdp = instance["mdp"]
-    dynamics = math.lcm(*(int(x.q) for x in {*map(exact_fraction, mdp.transition.ravel())}))
-    alpha = exact_fraction(np.asarray(instance.get("temperature", fmpq(1)), dtype=object)[()])
-    return dynamics * int(alpha.p) * int(exact_fraction(mdp.discount).q) ** int(mdp.horizon)
-
-
-def _odd(instances: Sequence[Instance]) -> int:
-    """The odd part of all that roots are taken of."""
-    product = math.lcm(1, *map(_whole, instances))
-    return product // (product & -product)
-
-
-def _free(field: Field, target: Target, instance: Instance) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The arguments of the target over the field, and the names of the free ones."""
-    whole = _whole(instance)
-
-    def number(value: Any) -> FieldNumber:
-        return field.free(arb(exact_fraction(value)))
-
-    def logarithm(value: Any) -> LogField:
-        return log_of(field.free((arb(exact_fraction(value)) / whole).exp())) * whole
-
-    values: dict[str, Any] = {}
-    names = []
-    for name in target.arguments:
-        value = instance[name]
-        if isinstance(value, MDP):
-            values[name] = value.to("field")
-            continue
-        array = np.asarray(value, dtype=object)
-        if name in LOGARITHMIC:
-            fresh = number if target.name in LINEAR else logarithm
-            sign = -1 if name == "energy" else 1  # of an energy e^-E is the weight
-            values[name] = _each(lambda x, fresh=fresh, sign=sign: sign * fresh(sign * x), array)
-            names.append(name)
-        elif name == "policy" or (name in ("sampler", "data") and target.name not in LOSSES):
-            values[name], drawn = _free_rows(array, number)
-            names += [name] if drawn else []
-        else:
-            values[name] = scalars.convert(array, "field")[()]
-    return values, tuple(names)
-
-
-def _each(function: Callable[[Any], Any], array: np.ndarray) -> Any:
-    result = np.empty(array.shape, dtype=object)
-    for index in np.ndindex(*array.shape):
-        result[index] = function(array[index])
-    return result[()]
-
-
-def _free_rows(array: np.ndarray, number: Callable[[Any], FieldNumber]) -> tuple[np.ndarray, bool]:
-    """Free probabilities where there are positive ones, the last of a row 1 minus the others; and whether any is."""
-    positive = ~scalars.zero_mask(array)
-    result = scalars.convert(array, "field")
-    drawn = False
-    for row in np.ndindex(array.shape[:-1]):
-        *entries, last = np.flatnonzero(positive[row]).tolist() or [None]
-        rest: Any = scalars.constant(1, result)
-        for entry in entries:
-            result[(*row, entry)] = number(array[(*row, entry)])
-            rest = rest - result[(*row, entry)]
-            drawn = True
-        if entries:
-            result[(*row, last)] = rest
-    return result, drawn
-
-
 def _ran(
-    subject: Callable[..., Any],
+    subject: Subject,
     target: Target,
     instance: Instance,
-    dtype: Any,
     primes: _Primes,
     place: int,
     *,
@@ -286,7 +201,7 @@ def _ran(
             continue
         for field in primes.fields(bits, place):
             try:
-                ran = _at_point(subject, target, instance, dtype, field, bits_of_shadows)
+                ran = _at_point(subject, target, instance, field, bits_of_shadows)
             except ZeroDivisionError:
                 continue
             if _error(ran) <= TARGET_ERROR:
@@ -302,23 +217,21 @@ def _error(ran: Ran) -> float:
     return log2_error(ran.prime, entropy(ran.prime.bit_length()), ran.degree, ran.height) + TRIED
 
 
-def _at_point(
-    subject: Callable[..., Any], target: Target, instance: Instance, dtype: Any, field: Field, bits_of_shadows: int
-) -> Ran:
+def _at_point(subject: Subject, target: Target, instance: Instance, field: Field, bits_of_shadows: int) -> Ran:
     with field.current(), precision(bits_of_shadows):
-        values, free = _free(field, target, instance)
+        values, free = free_arguments(field, target, instance)
         try:
             truth = [np.asarray(part, dtype=object) for part in target.value(values)]
         except OutOfReach as error:
             raise _NotHere(str(error)) from error
         before = field.branches
-        answer = _answer(subject, target, values)
+        answer = _answer(subject, target, instance, values)
         branches = field.branches - before
         for i, (part, true) in enumerate(zip(answer, truth, strict=True)):
             if part.shape != true.shape:
                 name = f"`{target.parts[i][0]}` has" if target.parts[i][0] else "it returned"
                 raise Untraceable(f"{name} shape {part.shape}, expected {true.shape}")
-        _same_over_floats(subject, target, instance, answer, dtype)
+        _same_over_floats(subject, target, instance, answer)
         different, tested = "", []
         for i, (part, true) in enumerate(zip(answer, truth, strict=True)):
             different, found = _difference(field, part, true, target.parts[i][0])
@@ -329,7 +242,7 @@ def _at_point(
         return Ran(different, OFF in different, degree, height, branches, free, field.prime.value)
 
 
-def _answer(subject: Callable[..., Any], target: Target, values: dict[str, Any]) -> list[np.ndarray]:
+def _answer(subject: Subject, target: Target, instance: Instance, values: dict[str, Any]) -> list[np.ndarray]:
     """What the subject returns over the field, part by part."""
     named: dict[str, Any] = {}
     for name, value in values.items():
@@ -338,11 +251,9 @@ def _answer(subject: Callable[..., Any], target: Target, values: dict[str, Any])
             named |= {"horizon": int(value.horizon or 0), "discount": traced_array(value.discount)}
         else:
             named[name] = traced_array(value)
-    namespaces = [function.__globals__ for function in functions_reached(subject)]
-    namespaces = list({id(names): names for names in namespaces}.values())
+    floats = Question(target, instance, ()).arguments(subject.dtype)
     try:
-        with np.errstate(all="ignore"), functions_by_meaning(namespaces):
-            returned = subject(*(named[name] for name in target.passed))
+        returned = subject.followed(floats, [named[name] for name in target.passed])
     except OutOfReach as error:
         said = str(error).split(";")[0]  # what follows is about claims
         raise Untraceable(f"{said}{_where(subject, error)}") from error
@@ -357,27 +268,25 @@ def _answer(subject: Callable[..., Any], target: Target, values: dict[str, Any])
     return [numbers_of(part) for part in (returned if n > 1 else (returned,))]
 
 
-def _where(subject: Callable[..., Any], error: Exception) -> str:
+def _where(subject: Subject, error: Exception) -> str:
     """The last line of the subject's own file that an error went through."""
-    inner = inspect.unwrap(getattr(subject, "func", subject))
+    inner = inspect.unwrap(getattr(subject.function, "func", subject.function))
     code = getattr(inner, "__code__", None)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
     return f" ({own[-1].filename.rsplit('/', 1)[-1]}:{own[-1].lineno})" if own else ""
 
 
-def _same_over_floats(
-    subject: Callable[..., Any], target: Target, instance: Instance, answer: list[np.ndarray], dtype: Any
-) -> None:
+def _same_over_floats(subject: Subject, target: Target, instance: Instance, answer: list[np.ndarray]) -> None:
     """Nothing, where the floats of the subject are those of the shadows, up to what could be rounding.
 
     Errors: `Untraceable` where they are not.
     """
-    unit_roundoff = float(np.finfo(dtype).eps) / 2
-    shadows = [_each(lambda x: float(shadow_of(x).mid()), part) for part in answer]
+    unit_roundoff = float(np.finfo(subject.dtype).eps) / 2
+    shadows = [each(lambda x: float(shadow_of(x).mid()), part) for part in answer]
     try:
         with np.errstate(all="ignore"):
-            returned = subject(*Question(target, instance, ()).arguments(dtype))
+            returned = subject(*Question(target, instance, ()).arguments(subject.dtype))
         parts = [np.asarray(part, dtype=float) for part in (returned if len(answer) > 1 else (returned,))]
     except Exception as error:
         said = traceback.format_exception_only(error)[-1].strip()

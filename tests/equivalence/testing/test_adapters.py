@@ -11,9 +11,10 @@ import scipy.special
 from flint import arb, fmpq
 
 from equivalence.testing import TARGETS, judge
-from equivalence.testing.adapters import arrays
-from equivalence.testing.adapters.arrays import Traced, Untraceable, numbers_of, read, shadow_of, traced, traced_array
+from equivalence.testing.adapters import numbers, numpy_code
+from equivalence.testing.adapters.arrays import numbers_of, traced_array
 from equivalence.testing.adapters.cases import cases
+from equivalence.testing.adapters.numbers import Traced, Untraceable, read, shadow_of, traced
 from equivalence.testing.adapters.over_field import OPERATIONS, judged_on, over_field
 from equivalence.testing.kinds import kinds_of, traits
 from equivalence.testing.targets import Layout, find_target
@@ -330,7 +331,7 @@ def test_cases_are_of_the_kinds_asked_for():
 @pytest.fixture
 def field():
     made = Field(derived_prime(b"test"), b"test")
-    with made.current(), precision(128), arrays.at_most(10**6):
+    with made.current(), precision(128), numbers.at_most(10**6):
         yield made
 
 
@@ -398,19 +399,19 @@ def test_functions_of_scipy_and_of_linear_algebra(field):
         (scipy.special.log_softmax, {"axis": 1}),
     )
     for function, keywords in pairs:
-        mine = numbers_of(arrays.FUNCTIONS[function](logs, **keywords))
+        mine = numbers_of(numpy_code.FUNCTIONS[function](logs, **keywords))
         true = np.asarray(function(np.log(floats).reshape(2, 3), **keywords))
         assert mine.shape == true.shape
         assert all(abs(shadow_of(a) - arb(b)) < arb(2.0**-40) for a, b in zip(mine.flat, true.flat, strict=True))
     matrix = np.concatenate([x, x[:3]]).reshape(3, 3) + np.diag([1, 2, 3])
-    solved = arrays.FUNCTIONS[np.linalg.solve](matrix, x[:3])
+    solved = numpy_code.FUNCTIONS[np.linalg.solve](matrix, x[:3])
     assert all(left == right for left, right in zip(matrix @ solved, x[:3], strict=True))
-    inverse = arrays.FUNCTIONS[np.linalg.inv](matrix)
+    inverse = numpy_code.FUNCTIONS[np.linalg.inv](matrix)
     assert (matrix @ inverse == np.eye(3, dtype=int)).all()
-    swapped = arrays.FUNCTIONS[np.linalg.solve](traced_array([[0, 1], [1, 0]]), x[:2])
+    swapped = numpy_code.FUNCTIONS[np.linalg.solve](traced_array([[0, 1], [1, 0]]), x[:2])
     assert (swapped[0] == x[1], swapped[1] == x[0]) == (True, True)
     with pytest.raises(Untraceable, match="singular"):
-        arrays.FUNCTIONS[np.linalg.solve](traced_array([[1, 1], [1, 1]]), x[:2])
+        numpy_code.FUNCTIONS[np.linalg.solve](traced_array([[1, 1], [1, 1]]), x[:2])
 
 
 def test_floats_are_read_as_what_was_meant(field):
