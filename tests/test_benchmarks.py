@@ -10,7 +10,7 @@ import pytest
 from flint import fmpq
 from scipy.special import logsumexp
 
-from benchmarks import agreement, detection_floors, field_sweep, sparse_gradient, stacks, timing
+from benchmarks import agreement, detection_floors, field_sweep, judging, sparse_gradient, stacks, timing
 from equivalence.objectives import causal
 from mdps import kernels, occupancy, soft_solution
 
@@ -27,7 +27,13 @@ def run(*arguments: str) -> str:
 
 def test_the_command_lists_its_questions():
     lines = run().splitlines()
-    assert [line.split()[0] for line in lines] == ["detection_floors", "field_sweep", "sparse_gradient", "stacks"]
+    assert [line.split()[0] for line in lines] == [
+        "detection_floors",
+        "field_sweep",
+        "judging",
+        "sparse_gradient",
+        "stacks",
+    ]
 
 
 @pytest.mark.parametrize("name, size", [("sparse_gradient", "30"), ("stacks", "7")])
@@ -240,3 +246,20 @@ def test_the_floors_in_the_guide_are_floors(name, require_extra):
         assert objects(given, detection_floors.planted(mask, seen))
         if not floors_end:
             assert not objects(given, detection_floors.planted(mask, detection_floors.SIZES[at + 1]))
+
+
+# Judging ---------------------------------------------------------------------------------------------------------
+
+
+def test_judging_prints_a_row_for_each_framework():
+    printed = run("judging", "--size", "2", "--size", "2", "--size", "2")
+    for name in judging.FRAMEWORKS:
+        assert f"| {name} " in printed
+
+
+@pytest.mark.parametrize("name", judging.FRAMEWORKS)
+def test_each_framework_is_proved_and_a_planted_error_refuted(name, require_extra):
+    if name != "numpy":
+        require_extra(name)
+    [row] = [row for row in judging.rows((2, 3, 3), turns=1) if row.framework == name]
+    assert row.seconds > 0
