@@ -49,7 +49,7 @@ from equivalence.objectives.steps import (
     pushforward,
     total,
 )
-from mdps import MDP, scalars
+from mdps import MDP, InvalidArgument, scalars
 
 
 def critic_loss(mdp: MDP, nu: Any, policy: Any, expert: Any) -> Any:
@@ -115,9 +115,18 @@ def sampled_critic_loss(mdp: MDP, nu: Any, policy: Any, expert: Any) -> Any:
 
 
 def _sides(mdp: MDP, policy: Any, expert: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """pi, rho_E and rho_pi over all steps."""
+    """pi, rho_E and rho_pi over all steps.
+
+    Errors: `InvalidArgument` where the expert decides nothing: there is no distribution of decisions.
+    """
     pi = all_steps(mdp, checked_step_policy(mdp, policy))
-    return pi, checked_visits(mdp, expert), policy_visits(mdp, pi)
+    visits = checked_visits(mdp, expert)
+    if scalars.zero_mask(np.asarray(total(mdp, visits))).any():
+        raise InvalidArgument(
+            "the expert visits nothing, expected a positive number of decisions; every start is terminal: take a model "
+            "with a start in which something is decided"
+        )
+    return pi, visits, policy_visits(mdp, pi)
 
 
 def _checked(mdp: MDP, nu: Any, policy: Any, expert: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

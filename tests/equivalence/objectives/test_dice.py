@@ -172,6 +172,8 @@ def test_far_numbers():
 
 FLOATS = MDP([[[0.5, 0.5], [0.0, 1.0]], [[1.0, 0.0], [0.0, 0.0]]], [0.5, 0.5], horizon=2)
 POLICY = np.array([[0.5, 0.5], [1.0, 0.0]])
+ENDED = MDP([[[0.0, 1.0], [0.0, 1.0]], [[0.0, 0.0], [0.0, 0.0]]], [0.0, 1.0], horizon=1)
+ENDED_POLICY = np.array([[0.5, 0.5], [0.0, 0.0]])
 
 
 @pytest.mark.parametrize(
@@ -181,6 +183,14 @@ POLICY = np.array([[0.5, 0.5], [1.0, 0.0]])
         (
             lambda: dice.optimal_critic(FLOATS, POLICY, marginals(FLOATS, [[1.0, 0.0], [1.0, 0.0]])),
             "the policy goes and the expert never does",
+        ),
+        (
+            lambda: dice.critic_loss(ENDED, np.zeros((2, 2)), ENDED_POLICY, np.zeros((1, 2, 2))),
+            "the expert visits nothing",
+        ),
+        (
+            lambda: dice.sampled_critic_loss(ENDED, np.zeros((2, 2)), ENDED_POLICY, np.zeros((1, 2, 2))),
+            "the expert visits nothing",
         ),
     ],
 )
