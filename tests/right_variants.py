@@ -511,6 +511,12 @@ def generator_loss_of_energies(energy, sampler, log_normalizer):
     return np.dot(sampler, energy) + log_normalizer - scipy.special.entr(sampler).sum()
 
 
+@right("gan.generator_loss")
+def generator_loss_with_log_normalizer_last(energy, sampler, log_normalizer):
+    log_sampler = np.log(np.where(sampler > 0, sampler, 1))
+    return np.sum(sampler * (log_sampler + energy)) + log_normalizer
+
+
 @right("gan.generator_loss", largest_energy=10, in_single=False)
 def generator_loss_of_logs(energy, sampler, log_normalizer):
     d = discriminator_of_a_logit(energy, sampler, log_normalizer)[sampler > 0]

@@ -28,6 +28,7 @@ from equivalence.reports.statement import claim_in_full, claim_list
 from equivalence.reports.table import verdict_table
 from equivalence.reports.targets import target_list
 from equivalence.testing import TARGETS, judge as judged
+from equivalence.testing.targets import OPTIONS
 from mdps import InvalidArgument, InvalidModel, OutOfReach
 
 WRONG, INPUT, INTERRUPTED = 1, 2, 130
@@ -228,12 +229,22 @@ def judge(
     to: Annotated[
         str, typer.Option("--to", metavar="TARGET", help="What it should compute, as `equivalence targets` lists it.")
     ],
-    reward_axes: Annotated[str, typer.Option(help="The shape of rewards and experts: s, sa or sas.")] = "sa",
-    policy_axes: Annotated[str, typer.Option(help="The shape of policies: sa or tsa.")] = "tsa",
-    axes: Annotated[str, typer.Option(help="The shape of an occupancy: s, sa or sas.")] = "sa",
+    reward_axes: Annotated[str | None, typer.Option(help="The shape of rewards and experts: s, sa or sas.")] = None,
+    policy_axes: Annotated[str | None, typer.Option(help="The shape of policies: sa or tsa.")] = None,
+    axes: Annotated[str | None, typer.Option(help="The shape of an occupancy: s, sa or sas.")] = None,
+    transition_axes: Annotated[str | None, typer.Option(help="The order of those of the transition, as asx.")] = None,
     temperature: Annotated[
         bool, typer.Option("--temperature", help="It takes the temperature, as its last argument; else that is 1.")
     ] = False,
+    features: Annotated[
+        bool, typer.Option("--features", help="It takes features and theta in place of the reward.")
+    ] = False,
+    costs: Annotated[bool, typer.Option("--costs", help="It works with costs, which are negative rewards.")] = False,
+    mean: Annotated[bool, typer.Option("--mean", help="It returns a mean where the target is a sum.")] = False,
+    logs: Annotated[bool, typer.Option("--logs", help="It takes logarithms of policies.")] = False,
+    framework: Annotated[
+        str | None, typer.Option(help="Whose arrays it takes: numpy, jax or torch; found out if not said.")
+    ] = None,
     dtype: Annotated[str, typer.Option(help="What it is given, and judged by: float64 or float32.")] = "float64",
     kind: Annotated[
         list[str] | None,
@@ -256,20 +267,27 @@ def judge(
     if dtype not in ("float64", "float32"):
         raise InvalidArgument(f"--dtype {dtype!r} is unknown; expected float64 or float32")
     kinds = kinds_of_instances(kind)
-    if own := sorted(
-        kinds.keys() & {"reward_axes", "policy_axes", "axes", "temperature", "dtype", "instances", "seed"}
-    ):
+    if own := sorted(kinds.keys() & {*OPTIONS, "framework", "dtype", "instances", "seed"}):
         raise InvalidArgument(f"--kind {own[0]} is an option of its own: --{own[0].replace('_', '-')}")
+    conventions = {
+        "reward_axes": reward_axes,
+        "policy_axes": policy_axes,
+        "axes": axes,
+        "transition_axes": transition_axes,
+        "temperature": temperature,
+        "features": features,
+        "costs": costs,
+        "mean": mean,
+        "logs": logs,
+    }
     verdict = judged(
         imported_function(subject),
         to=to,
-        reward_axes=reward_axes,
-        policy_axes=policy_axes,
-        axes=axes,
-        temperature=temperature,
+        framework=framework,
         dtype=dtype,
         instances=instances,
         seed=seed,
+        **{name: value for name, value in conventions.items() if value},
         **kinds,
     )
     print(judgement_as_json(verdict) if json else verdict)

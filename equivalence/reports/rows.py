@@ -64,20 +64,14 @@ def target_options(target: Any) -> list[str]:
 
     >>> from equivalence.testing import TARGETS
     >>> target_options(TARGETS["occupancy"]), target_options(TARGETS["ebm.law"])
-    (['policy_axes', 'axes'], [])
+    (['policy_axes', 'axes', 'mean', 'transition_axes', 'logs'], [])
     """
-    has = {
-        "reward_axes": "reward" in target.arguments,
-        "policy_axes": "policy" in target.arguments,
-        "axes": target.name.endswith("occupancy"),
-        "temperature": "temperature" in target.arguments,
-    }
-    return [name for name, applies in has.items() if applies]
+    return list(target.options)
 
 
 def named_axes(letters: str | None) -> list[str]:
     """The axes of an array by name; none for a number."""
-    return [{"x": "s'"}.get(letter, letter) for letter in letters or ""]
+    return [{"x": "s'", "h": "t", "p": "x"}.get(letter, letter) for letter in letters or ""]
 
 
 def _written(rows: list[dict[str, Any]]) -> str:

@@ -28,7 +28,8 @@ from equivalence.testing.generator import instances as generated
 from equivalence.testing.kinds import kinds_for, largest
 from equivalence.testing.question import Question, question
 from equivalence.testing.reducer import complexity
-from equivalence.testing.targets import Instance, Layout, Target, find_target
+from equivalence.testing.targets import Instance, Target, target_and_rest
+from equivalence.testing.targets.layout import shown
 from mdps import MDP, InvalidArgument, InvalidModel, scalars
 
 INSTANCES = 60
@@ -39,6 +40,12 @@ GRADIENTS = {  # the argument whose derivative they are
     "maxent.gradient": "reward",
     "ebm.gradient": "energy",
     "gan.discriminator_gradient.energy": "energy",
+    "gan.discriminator_gradient.with_ratio.energy": "energy",
+    "nce.gradient.energy": "energy",
+    "pseudo_likelihood.gradient": "energy",
+    "probability_flow.gradient": "energy",
+    "dpo.gradient": "logits",
+    "bradley_terry.gradient": "reward",
 }
 STEP = 2.0**-6
 LARGEST_ASYMMETRY_OF_ERRORS = 16  # times the estimated error of differences: what is above it is no error
@@ -81,18 +88,14 @@ def answers_of(
     subject: Callable[..., Any],
     *,
     to: str,
-    reward_axes: str = "sa",
-    policy_axes: str = "tsa",
-    axes: str = "sa",
-    temperature: bool = False,
     dtype: Any = np.float64,
     framework: str | None = None,
     instances: int = INSTANCES,
     seed: int = 0,
-    **kinds: Any,
+    **options: Any,
 ) -> list[Answer]:
     """What a subject answers on generated instances, in floats; options are those of `judge`."""
-    target = find_target(to, Layout(reward_axes, policy_axes, axes, temperature))
+    target, kinds = target_and_rest(to, options)
     subject = subject_of(subject, framework=framework, dtype=dtype)
     wanted = kinds_for(target, kinds)
     found = (question(target, instance) for instance in generated(target, wanted, instances, seed))
@@ -203,7 +206,8 @@ def _curl(subject: Callable[..., Any], answers: Sequence[Answer], dtype: Any) ->
     target = answers[0].question.target
     if target.name not in GRADIENTS or np.dtype(dtype) != np.float64:
         return ""
-    argument = GRADIENTS[target.name]
+    argument = "theta" if target.layout.features else GRADIENTS[target.name]
+    passed = target.passed.index(shown(argument, target.layout))
     plain = [
         a.question
         for a in answers
@@ -212,7 +216,7 @@ def _curl(subject: Callable[..., Any], answers: Sequence[Answer], dtype: Any) ->
     telling = sorted(plain, key=lambda q: complexity(q.instance))[len(plain) // 4 :: max(1, len(plain) // 6)]
     for posed in telling[:4]:
         try:
-            skew, error = _asymmetry(subject, posed, target.passed.index(argument))
+            skew, error = _asymmetry(subject, posed, passed)
         except Exception:  # of the subject, at arguments that are no instance
             continue
         if skew > LARGEST_ASYMMETRY_OF_ERRORS * error:

@@ -14,7 +14,7 @@ import numpy as np
 from equivalence.testing.answer import SHAPE, VALUES, Answer, roundoff
 from equivalence.testing.kinds import traits
 from equivalence.testing.question import ALLOWANCE, Question
-from equivalence.testing.targets import axes_text
+from equivalence.testing.targets import axes_text, sizes
 from mdps import scalars
 
 FEWEST = 5  # instances with a trait, and without it, for it to be named
@@ -75,6 +75,8 @@ def where_right(answers: Sequence[Answer]) -> list[str]:
     lines = [f"It is right on all instances with {listed}; {wrong}."]
     if all(name in OPTIONS for name in named[0]):
         options = ", ".join(OPTIONS[name] for name in named[0])
+        if not answers[0].question.target.on_model:
+            options = options.replace("largest_reward", "largest_energy")
         lines.append(f"To judge it with {' and '.join(named[0])} alone: judge(..., {options}).")
     return lines
 
@@ -180,5 +182,5 @@ _FACTORS: dict[str, Callable[[Any], float]] = {
     "the temperature": lambda instance: _float(instance.get("temperature", 1)),
     "S": lambda instance: float(instance["mdp"].n_states),
     "A": lambda instance: float(instance["mdp"].n_actions),
-    "n": lambda instance: float(len(instance["energy"])),
+    "n": lambda instance: float(sizes(instance).get("n", 1)),
 }

@@ -26,7 +26,8 @@ from equivalence.testing.generator import instances as generated
 from equivalence.testing.kinds import Kinds, kinds_for
 from equivalence.testing.question import Question, question
 from equivalence.testing.reducer import complexity, reduced
-from equivalence.testing.targets import Instance, Layout, Target, find_target
+from equivalence.testing.screen import answered, is_like, kind_of, screen_for
+from equivalence.testing.targets import Instance, Layout, Target, find_target, target_and_rest
 from equivalence.testing.verdict import Verdict
 from mdps import InvalidArgument
 
@@ -42,30 +43,25 @@ def judge(
     subject: Callable[..., Any],
     *,
     to: str,
-    reward_axes: str = "sa",
-    policy_axes: str = "tsa",
-    axes: str = "sa",
-    temperature: bool = False,
     dtype: Any = np.float64,
     framework: str | None = None,
     instances: int = INSTANCES,
     seed: int = 0,
     field: bool = True,
-    **kinds: Any,
+    **options: Any,
 ) -> Verdict:
     """The verdict on a function that should compute the target `to`, one of `TARGETS`.
 
     subject      takes the target's arguments by position as plain arrays, a model as `transition, initial, horizon,
                  discount`, and returns an array (or a tuple of arrays); it must not change what it is given.
-    reward_axes  's', 'sa' or 'sas': the shape of rewards and experts.     policy_axes  'tsa' or 'sa'.
-    axes         's', 'sa' or 'sas': the shape of an occupancy.
-    temperature  whether the subject takes the temperature, as its last argument; otherwise it is 1.
     dtype        of the arrays that it is given, np.float64 or np.float32; also how exactly it is judged.
     framework    'numpy', 'jax' or 'torch': whose arrays it takes; found out if it is not said.
     instances    how many are asked in floats.    seed  which ones; the same seed gives the same ones.
     field        whether it is run over a finite field first.
-    kinds        which kinds of instances it is asked on, see `ModelKinds` and `SpaceKinds`: `terminal=False` leaves out
-                 models with terminal states, `discounts=(1,)`, `largest_reward=50`, `max_states=3`, ...
+    options      its conventions, see `targets.layout`: `reward_axes="s"`, `policy_axes="sa"`, `temperature=True`,
+                 `features=True`, `costs=True`, `mean=True`, `transition_axes="asx"`, ...; and which kinds of instances
+                 it is asked on, see `ModelKinds` and `SpaceKinds`: `terminal=False` leaves out models with terminal
+                 states, `discounts=(1,)`, `largest_reward=50`, `max_states=3`, ...
 
     Errors: `InvalidArgument` for an unknown target or option, and where no instance is of the kinds asked for. What the
     subject raises is part of the verdict.
@@ -74,12 +70,12 @@ def judge(
         raise InvalidArgument(f"the subject is {subject!r}; expected a function")
     if np.dtype(dtype) not in (np.dtype(np.float64), np.dtype(np.float32)):
         raise InvalidArgument(f"dtype is {dtype}; expected np.float64 or np.float32")
-    if "temperatures" in kinds and not temperature:
+    if "temperatures" in options and not options.get("temperature"):
         raise InvalidArgument("temperatures are passed to a subject that takes one: say temperature=True")
     if instances < 1:
         raise InvalidArgument(f"instances is {instances}; expected at least 1")
     started = time.perf_counter()
-    target = find_target(to, Layout(reward_axes, policy_axes, axes, temperature))
+    target, kinds = target_and_rest(to, options)
     wanted = kinds_for(target, kinds)
     subject = subject_of(subject, framework=framework, dtype=dtype)
     found = over_field(subject, target, wanted, dtype) if field else None
@@ -152,16 +148,15 @@ def _smallest(subject: Subject, wrong: list[Answer], kinds: Kinds, dtype: Any) -
 
     def shows(instance: Instance) -> bool:
         nonlocal found
-        if not kinds.admit(instance):
-            return False
-        smaller = question(target, instance)
-        answer = None if smaller is None else asked(subject, smaller, dtype)
-        if answer is None or answer.trouble != first.trouble or (first.gross and not answer.gross):
+        answer = answered(subject, target, dtype, instance) if kinds.admit(instance) else None
+        if answer is None or not is_like(answer, kind):
             return False
         found = answer
         return True
 
-    reduced(first.question.instance, target, shows)
+    kind = kind_of(first)
+    screen = screen_for(subject, target, dtype, kind, kinds)
+    reduced(first.question.instance, target, shows, screen=screen)
     return found
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from flint import fmpq
 
-from equivalence.testing.targets import Instance, Target
+from equivalence.testing.targets import Instance, Target, largest_number, sizes
 from mdps import InvalidArgument, scalars, trajectory_count
 from mdps.exactness import exact_discount
 from mdps.scalars.rationals import rational
@@ -28,7 +28,7 @@ Predicate = Callable[[Instance], bool]
 
 @dataclass(frozen=True)
 class ModelKinds:
-    """Kinds of MDPs; `largest_reward` limits |r|, `max_trajectories` the number of trajectories of a model."""
+    """Kinds of MDPs; `largest_reward` limits |r| and other values, `max_trajectories` the trajectories of a model."""
 
     deterministic: bool | None = None
     single_start: bool | None = None
@@ -76,13 +76,13 @@ class ModelKinds:
         numbers = (
             mdp.discount in self.discounts and instance.get("temperature", self.temperatures[0]) in self.temperatures
         )
-        small = "reward" not in instance or largest(instance["reward"]) <= self.largest_reward
+        small = largest_number(instance) <= self.largest_reward
         return sizes and few and numbers and small and _has_structure(self, MODEL_STRUCTURE, instance)
 
 
 @dataclass(frozen=True)
 class SpaceKinds:
-    """Kinds of finite spaces; `largest_energy` limits |E| and |log Z|."""
+    """Kinds of finite spaces; `largest_energy` limits |E|, |log Z| and other values."""
 
     full_support: bool | None = None
     max_outcomes: int = 8
@@ -96,15 +96,15 @@ class SpaceKinds:
 
     def admit(self, instance: Instance) -> bool:
         """Whether an instance is of these kinds."""
-        sizes = [largest(instance[name]) for name in ("energy", "log_normalizer") if name in instance]
-        small = max(sizes) <= self.largest_energy and len(instance["energy"]) <= self.max_outcomes
-        return small and _has_structure(self, SPACE_STRUCTURE, instance)
+        small = largest_number(instance) <= self.largest_energy
+        few = sizes(instance).get("n", 1) <= self.max_outcomes
+        return small and few and _has_structure(self, SPACE_STRUCTURE, instance)
 
 
 Kinds = ModelKinds | SpaceKinds
 
 
-MAX_TRAJECTORIES = 500  # of a model whose trajectories are the axis of the answer
+MAX_TRAJECTORIES = 500  # of a model whose trajectories are an axis of arguments or of the answer
 
 
 def kinds_for(target: Target, options: Mapping[str, Any]) -> Kinds:
@@ -112,7 +112,9 @@ def kinds_for(target: Target, options: Mapping[str, Any]) -> Kinds:
 
     A subject that takes no temperature is asked at 1; one that answers for every trajectory, where these are few.
     """
-    fixed: dict[str, Any] = {"max_trajectories": MAX_TRAJECTORIES} if target.name == "boltzmann.law" else {}
+    fixed = dict(target.kinds)
+    if target.of_trajectories:
+        fixed["max_trajectories"] = MAX_TRAJECTORIES
     if target.on_model and not target.layout.temperature:
         fixed["temperatures"] = (1,)
     return kinds_of(target.on_model, fixed | dict(options))
@@ -210,10 +212,11 @@ TRAITS: dict[str, Trait] = {
     "|energy| <= 10": Trait("|energy| > 10", ("energy",), _at_most(10, "energy")),
     "|energy| <= 100": Trait("|energy| > 100", ("energy",), _at_most(100, "energy")),
     "log Z = 0": Trait("other log Z", ("log_normalizer",), lambda instance: instance["log_normalizer"] == 0),
-    "n = 1": Trait("n > 1", ("energy",), lambda instance: len(instance["energy"]) == 1),
+    "n = 1": Trait("n > 1", ("n",), lambda instance: sizes(instance)["n"] == 1),
 }
 
 
 def traits(instance: Instance) -> dict[str, bool]:
     """Whether an instance has each trait of what it is about."""
-    return {name: bool(t.has(instance)) for name, t in TRAITS.items() if set(t.about) <= set(instance)}
+    about = {*instance, *(() if "mdp" in instance else sizes(instance))}
+    return {name: bool(t.has(instance)) for name, t in TRAITS.items() if about.issuperset(t.about)}

@@ -1,11 +1,12 @@
 """An instance as Python code that makes it again, and numbers as people read them."""
 
+import re
 from typing import Any
 
 import numpy as np
 
 from equivalence.testing.question import Question
-from equivalence.testing.targets import axes_text
+from equivalence.testing.targets import axes_text, is_integer
 from mdps import scalars
 from mdps.exactness import simplest_rational
 from mdps.scalars.rationals import dyadic, rational
@@ -28,6 +29,8 @@ def number(x: Any) -> str:
     p, q = int(exact.p), int(exact.q)
     if q == 1:
         return str(p)
+    if q > LARGEST_DENOMINATOR**2:  # nobody wrote this: a float of 17 digits is shorter
+        return repr(p / q)
     rest = q
     for prime in (2, 5):
         while rest % prime == 0:
@@ -44,21 +47,19 @@ def nested(array: np.ndarray) -> str:
 
 def code(question: Question, dtype: Any) -> list[str]:
     """The instance as lines of code: one assignment for each argument of the subject."""
-    values = dict(question.instance)
-    mdp = values.pop("mdp", None)
-    if mdp is not None:
-        values |= {"transition": mdp.transition, "initial": mdp.initial}
-        values |= {"horizon": mdp.horizon, "discount": mdp.discount}
+    values = question.target.given(question.instance)
     kind = "np.float32" if np.dtype(dtype) == np.float32 else "float"
     lines = []
     for name in question.target.passed:
         axes, value = question.target.argument_axes(name), values[name]
         if axes:
             numbers = nested(np.asarray(value, dtype=object))
-            lines.append(f"{name} = np.array({numbers}, dtype={kind})  # {axes_text(axes)}{NOTES.get(name, '')}")
+            own = "int" if is_integer(name) else kind
+            lines.append(f"{name} = np.array({numbers}, dtype={own})  # {axes_text(axes)}{NOTES.get(name, '')}")
         else:
             text = number(np.asarray(value, dtype=object)[()])
-            lines.append(f"{name} = {text}" + (".0" if name != "horizon" and text.lstrip("-").isdigit() else ""))
+            point = ".0" if text.lstrip("-").isdigit() and not isinstance(value, int) else ""
+            lines.append(f"{name} = {text}{point}")
     return lines
 
 
@@ -78,6 +79,52 @@ def exact_texts(question: Question) -> list[np.ndarray]:
             elif exact is not None or len(known) <= LONGEST:
                 text[index] = known
     return texts
+
+
+def pytest_code(question: Question, name: str, module: str, unit_roundoff: float, dtype: Any) -> str:
+    """A complete test for pytest: the function `name` of a module ('' if unknown) against the true answer there.
+
+    It allows what rounding may be off by, as derived for the instance.
+    """
+    target = question.target
+    parts = [part or "answer" for part, _ in target.parts]
+    one = len(parts) == 1
+    lines = [
+        "import numpy as np",
+        "",
+        f"from {module} import {name}" if module else f"# import your function {name} here",
+        "",
+        "",
+        f"def test_{name}_on_a_small_model():",
+        *(f"    {line}" for line in code(question, dtype)),
+        f"    {', '.join(parts)} = {name}({', '.join(target.passed)})",
+    ]
+    allowed = question.allowed(unit_roundoff)
+    for part, text, truth, bound in zip(parts, exact_texts(question), question.truth, allowed, strict=True):
+        largest = _rounded_up(float(bound[np.isfinite(bound)].max(initial=0.0)))
+        expected = _nested_texts(text, truth.high)
+        lines.append(f"    # {target.name}{f', {part}' if not one else ''}; atol is what rounding may be off by")
+        lines.append(f"    np.testing.assert_allclose({part}, {expected}, rtol=0, atol={largest})")
+    return "\n".join(lines) + "\n"
+
+
+def _rounded_up(bound: float) -> str:
+    """A bound in two digits that is no smaller."""
+    if not bound:
+        return "0"
+    shown = f"{bound:.1e}"
+    return shown if float(shown) >= bound else f"{bound * 1.05:.1e}"
+
+
+def _nested_texts(text: np.ndarray, high: np.ndarray) -> str:
+    """The true numbers as an expression: exact where they are fractions."""
+    if text.ndim:
+        rows = (_nested_texts(np.asarray(row, dtype=object), np.asarray(x)) for row, x in zip(text, high, strict=True))
+        return f"[{', '.join(rows)}]"
+    shown, value = str(text[()]), float(high)
+    if not np.isfinite(value):
+        return "np.inf" if value > 0 else "-np.inf"
+    return shown if re.fullmatch(r"-?[0-9]+(/[0-9]+)?", shown) and len(shown) <= LONGEST else repr(value)
 
 
 def _recognized(high: float, low: float) -> str:

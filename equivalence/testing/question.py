@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from flint import arb
 
-from equivalence.testing.targets import Instance, Target
+from equivalence.testing.targets import Instance, Target, is_integer
 from mdps import MDP, InvalidArgument, InvalidModel, OutOfReach, scalars
 from mdps.scalars.balls import precision
 from mdps.scalars.rounding import Tape
@@ -58,21 +58,20 @@ class Question:
     instance: Instance
     truth: tuple[Truth, ...]
     _allowed: dict[float, tuple[np.ndarray, ...]] = field(default_factory=dict, repr=False)
+    _given: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def arguments(self, dtype: Any) -> tuple[Any, ...]:
         """What the subject is given: fresh writable arrays of the dtype, Python numbers for numbers."""
-        named: dict[str, Any] = {}
-        for name, value in _at("float", self.instance).items():
-            if name == "mdp":
-                named |= {"transition": value.transition, "initial": value.initial}
-                named |= {"horizon": int(value.horizon), "discount": float(value.discount)}
-            else:
-                named[name] = value
-        shaped = ((name, self.target.argument_axes(name)) for name in self.target.passed)
-        return tuple(
-            np.array(named[name], dtype=dtype) if axes else named[name] if name == "horizon" else float(named[name])
-            for name, axes in shaped
-        )
+        if not self._given:
+            given = self.target.given(self.instance)
+            self._given.update({name: x if is_integer(name) else _floats(x) for name, x in given.items()})
+        return tuple(self._argument(name, dtype) for name in self.target.passed)
+
+    def _argument(self, name: str, dtype: Any) -> Any:
+        value = self._given[name]
+        if not self.target.argument_axes(name):
+            return value if isinstance(value, int) else float(value)
+        return np.array(value, dtype=int if is_integer(name) else dtype)
 
     def floor(self, unit_roundoff: float) -> list[float]:
         """What is allowed whatever the bound, of each part."""
@@ -100,8 +99,11 @@ class Question:
 
     def _bounds_of(self, function: Any, unit_roundoff: float) -> list[np.ndarray]:
         tape = Tape()
-        with np.errstate(all="ignore"):  # a road may overflow; the bound is then infinite
-            parts = self.target.parts_of(function, _on_tape(tape, self.instance))
+        try:
+            with np.errstate(all="ignore"):  # a road may overflow; the bound is then infinite
+                parts = self.target.parts_of(function, _on_tape(tape, self.instance))
+        except (InvalidArgument, InvalidModel, OutOfReach):  # so may the reference, to where it has no answer
+            return [np.full(truth.high.shape, np.inf) for truth in self.truth]
         return [tape.bound(part, unit_roundoff=unit_roundoff) for part in parts]
 
 
@@ -128,6 +130,10 @@ def _at(level: str, instance: Instance) -> dict[str, Any]:
     return _mapped(instance, lambda array: scalars.convert(array, level), lambda mdp: mdp.to(level))
 
 
+def _floats(value: Any) -> Any:
+    return value if isinstance(value, int) else scalars.convert(np.asarray(value, dtype=object), "float")
+
+
 def _on_tape(tape: Tape, instance: Instance) -> dict[str, Any]:
     """The floats of the instance, recorded as inputs that were rounded."""
     return _mapped(instance, tape.leaves, lambda mdp: mdp.with_numbers(tape.leaves, "carrier"))
@@ -136,10 +142,12 @@ def _on_tape(tape: Tape, instance: Instance) -> dict[str, Any]:
 def _mapped(
     instance: Instance, on_numbers: Callable[[np.ndarray], np.ndarray], on_model: Callable[[MDP], MDP]
 ) -> dict[str, Any]:
-    return {
-        name: on_model(x) if isinstance(x, MDP) else on_numbers(np.asarray(x, dtype=object))[()]
-        for name, x in instance.items()
-    }
+    def mapped(name: str, x: Any) -> Any:
+        if isinstance(x, MDP):
+            return on_model(x)
+        return x if is_integer(name) else on_numbers(np.asarray(x, dtype=object))[()]
+
+    return {name: mapped(name, x) for name, x in instance.items()}
 
 
 def _truth(balls: np.ndarray) -> Truth | None:
@@ -151,6 +159,8 @@ def _truth(balls: np.ndarray) -> Truth | None:
         if x.is_finite():
             radius, size = float(x.rad()), float(abs(x).mid())
             if radius > max(2.0**-90 * size, 2.0**-140):
+                return None
+            if np.isinf(float(x.mid())):  # beyond what a float can be
                 return None
             # So thin a ball contains 0 where the answer is 0, or too small for any bound to notice.
             high[index] = 0.0 if x.contains(0) else float(x.mid())

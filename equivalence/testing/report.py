@@ -17,7 +17,7 @@ from equivalence.testing.diagnosis import Diagnosis
 from equivalence.testing.kinds import TRAITS, traits
 from equivalence.testing.literal import code, exact_texts
 from equivalence.testing.question import ALLOWANCE, Question
-from equivalence.testing.targets import AXIS_NAMES, Instance, Target, axes_text
+from equivalence.testing.targets import AXIS_NAMES, Instance, Target, axes_text, sizes
 
 ROWS = 12  # entries that are shown
 
@@ -149,6 +149,13 @@ def difference(
     return "\n".join(line.rstrip() for line in lines)
 
 
+def shown(name: str, answer: Answer, dtype: Any) -> list[str]:
+    """One instance as code to paste, what its rows of zeros say, and the answer beside the truth."""
+    asks = answer.question
+    called = f"{name}({', '.join(asks.target.passed)})"
+    return [*_block([*code(asks, dtype), called]), "", *_zero_rows(asks), *_finding(answer)]
+
+
 def _beside_floats(found: Finding) -> str:
     """What a field said about a subject whose floats differ."""
     if found.outcome != PROVED_FOR_ALL:
@@ -157,7 +164,7 @@ def _beside_floats(found: Finding) -> str:
 
 
 def _meaning(target: Target) -> str:
-    fixed = "alpha" in target.meaning and not target.layout.temperature
+    fixed = "temperature" in target.arguments and "alpha" in target.meaning and not target.layout.temperature
     return f"{target.meaning}{'; alpha = 1' if fixed else ''}"
 
 
@@ -266,7 +273,8 @@ def _covered(answers: Sequence[Answer], options: Mapping[str, Any]) -> str:
 
 def _sizes(instances: Sequence[Instance]) -> str:
     if "mdp" not in instances[0]:
-        return f"n = {_range([len(instance['energy']) for instance in instances])}"
+        found = [sizes(instance) for instance in instances]
+        return ", ".join(f"{AXIS_NAMES.get(x, x)} = {_range([own[x] for own in found])}" for x in found[0])
     names = {"S": "n_states", "A": "n_actions", "T": "horizon"}
     models = [instance["mdp"] for instance in instances]
     return ", ".join(f"{name} = {_range([getattr(mdp, size) for mdp in models])}" for name, size in names.items())
@@ -279,7 +287,7 @@ def _range(numbers: Sequence[int]) -> str:
 
 def _size(question: Question) -> str:
     if "mdp" not in question.instance:
-        return f"n = {len(question.instance['energy'])}"
+        return _sizes([question.instance])
     mdp = question.instance["mdp"]
     return f"S = {mdp.n_states}, A = {mdp.n_actions}, T = {mdp.horizon}"
 

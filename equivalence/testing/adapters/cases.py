@@ -18,8 +18,9 @@ from flint import fmpq
 
 from equivalence.testing.kinds import Kinds, ModelKinds, SpaceKinds
 from equivalence.testing.targets import Instance, Target
+from equivalence.testing.targets.drawing import Draw
 from mdps import MDP, InvalidArgument
-from mdps.random_models import random_distribution, random_expert, random_model, random_policy
+from mdps.random_models import random_model
 
 ATTEMPTS = 20
 
@@ -61,7 +62,7 @@ def cases(target: Target, kinds: Kinds) -> Iterator[Instance]:
             if isinstance(kinds, ModelKinds):
                 instance, admitting = _on_model(rng, target, kinds, MODELS[place], place)
             else:
-                instance, admitting = _on_space(rng, target, kinds, *SPACES[place]), kinds
+                instance, admitting = _on_space(rng, target, kinds, place, *SPACES[place]), kinds
             if instance is not None and admitting.admit(instance):
                 key = str(sorted((name, _texts(value)) for name, value in instance.items()))
                 if key not in seen:
@@ -103,20 +104,12 @@ def _on_model(
         )
     except InvalidArgument:
         return None, kinds
-    instance: dict[str, Any] = {"mdp": mdp}
-    axes = target.layout.reward
-    if "reward" in target.arguments:
-        sizes = {"s": (0,), "sa": (0, 1), "sas": (0, 1, 0)}[axes]
-        instance["reward"] = _numbers(rng, [mdp.available.shape[i] for i in sizes], kinds.largest_reward)
-    if "expert" in target.arguments:
-        instance["expert"] = random_expert(rng, mdp, axes=axes, kind="table" if place % 2 else "policy")
-    if "policy" in target.arguments:
-        full = bool(place % 2)
-        instance["policy"] = random_policy(rng, mdp, steps=target.layout.policy == "tsa", full_support=full, largest=4)
-    if "temperature" in target.arguments:
-        temperatures = kinds.temperatures if target.layout.temperature else (fmpq(1),)
-        instance["temperature"] = temperatures[place % len(temperatures)]
-    return instance, kinds
+    if not kinds.admit({"mdp": mdp}):
+        return None, kinds
+    temperatures = kinds.temperatures if target.layout.temperature else (fmpq(1),)
+    largest = kinds.largest_reward
+    draw = Draw(rng, {"mdp": mdp}, largest, place=place, temperatures=temperatures, whole=target.whole)
+    return target.drawn(draw), kinds
 
 
 def _discounts(kinds: ModelKinds) -> tuple[Any, ...]:
@@ -128,24 +121,8 @@ def _discounts(kinds: ModelKinds) -> tuple[Any, ...]:
 
 
 def _on_space(
-    rng: np.random.Generator, target: Target, kinds: SpaceKinds, n: int, full_support: bool
+    rng: np.random.Generator, target: Target, kinds: SpaceKinds, place: int, n: int, full_support: bool
 ) -> dict[str, Any]:
     full = full_support if kinds.full_support is None else kinds.full_support
     n = min(n, kinds.max_outcomes)
-    sampler, data = (random_distribution(rng, n, denominator=12, full_support=full) for _ in range(2))
-    drawn = {
-        "energy": _numbers(rng, (n,), kinds.largest_energy),
-        "sampler": sampler,
-        "data": data,
-        "log_normalizer": _numbers(rng, (), kinds.largest_energy),
-    }
-    return {name: drawn[name] for name in target.arguments}
-
-
-def _numbers(rng: np.random.Generator, shape: Any, limit: float) -> np.ndarray:
-    """Different numbers k / 7 with |k| <= 20, or of a larger denominator where these are too few."""
-    count = int(np.prod(shape))
-    denominator = next(d for d in (7, 41, 1009, 10**6) if 2 * min(20, int(limit)) * d >= 7 * count)
-    most = min(3 * denominator, int(denominator * limit))
-    draws = rng.permutation(np.arange(-most, most + 1))[:count].reshape(shape)
-    return np.asarray(np.frompyfunc(lambda k: fmpq(int(k), denominator), 1, 1)(draws), dtype=object)
+    return target.drawn(Draw(rng, {}, kinds.largest_energy, place=place, n=n, full=full, whole=target.whole))

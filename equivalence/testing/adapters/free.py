@@ -1,10 +1,10 @@
 """Free numbers of a field in place of the arguments of a target.
 
-    free         reward, energy and log Z (r = k log w with a free positive weight w each), policy, and sampler and data
-                 except where the target is a loss, in which they multiply logarithms
-    not free     dynamics, discount, temperature, horizon, expert; sampler and data of losses
+    free         rewards, energies, logits (k log w with a free positive weight w each), policies, samplers, data
+    not free     dynamics, discount, temperature, horizon, experts; and what multiplies logarithms of what is free
 
-k is such that roots that a recursion takes are whole powers of the weights.
+What an argument is its table says, and a target where it is another (`targets.argument`). k is such that roots that a
+recursion takes are whole powers of the weights.
 """
 
 import math
@@ -12,38 +12,47 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from flint import arb, fmpq
+from flint import arb
 
-from equivalence.testing.targets import Instance, Target
+from equivalence.testing.targets import Instance, Target, is_integer
+from equivalence.testing.targets.argument import AVERAGING, COST, DISTRIBUTION, HALVED, LIMITED, NUMBER, SCALE
 from mdps import MDP, scalars
 from mdps.scalars.elementary import log_of
 from mdps.scalars.field import Field, FieldNumber, LogField
 from mdps.scalars.levels import exact_fraction
 
-LOGARITHMIC = ("reward", "energy", "log_normalizer")
-LOSSES = ("ebm.log_likelihood", "gan.discriminator_loss", "gan.generator_loss", "gcl.loss")
-LINEAR = ("policy_value",)  # in the reward, which is a free number and not a logarithm
 
-
-def _whole(instance: Instance) -> int:
+def _whole(target: Target, instance: Instance) -> int:
     """k, such that exponents of weights w = e^(r/k) that occur are whole numbers, averages of values apart."""
+    product = 1
+    for name in target.arguments:
+        role = target.role_of(name) if name != "mdp" else ""
+        if role == SCALE:
+            scale = exact_fraction(np.asarray(instance[name], dtype=object)[()])
+            product *= int(scale.p) * int(scale.q if name != "temperature" else 1)
+        if role == HALVED:
+            product *= 2
+        if role == AVERAGING:
+            product *= _denominators(instance[name])
     if "mdp" not in instance:
-        return 1
+        return product
     mdp = instance["mdp"]
-    dynamics = math.lcm(*(int(x.q) for x in {*map(exact_fraction, mdp.transition.ravel())}))
-    alpha = exact_fraction(np.asarray(instance.get("temperature", fmpq(1)), dtype=object)[()])
-    return dynamics * int(alpha.p) * int(exact_fraction(mdp.discount).q) ** int(mdp.horizon)
+    return product * _denominators(mdp.transition) * int(exact_fraction(mdp.discount).q) ** int(mdp.horizon)
 
 
-def odd_part(instances: Sequence[Instance]) -> int:
+def _denominators(array: Any) -> int:
+    return math.lcm(*(int(x.q) for x in {*map(exact_fraction, np.ravel(np.asarray(array, dtype=object)))}))
+
+
+def odd_part(target: Target, instances: Sequence[Instance]) -> int:
     """The odd part of all that roots are taken of."""
-    product = math.lcm(1, *map(_whole, instances))
+    product = math.lcm(1, *(_whole(target, instance) for instance in instances))
     return product // (product & -product)
 
 
 def free_arguments(field: Field, target: Target, instance: Instance) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The arguments of the target over the field, and the names of the free ones."""
-    whole = _whole(instance)
+    whole = _whole(target, instance)
 
     def number(value: Any) -> FieldNumber:
         return field.free(arb(exact_fraction(value)))
@@ -58,13 +67,17 @@ def free_arguments(field: Field, target: Target, instance: Instance) -> tuple[di
         if isinstance(value, MDP):
             values[name] = value.to("field")
             continue
+        if is_integer(name):
+            values[name] = value
+            continue
         array = np.asarray(value, dtype=object)
-        if name in LOGARITHMIC:
-            fresh = number if target.name in LINEAR else logarithm
-            sign = -1 if name == "energy" else 1  # of an energy e^-E is the weight
+        role = target.role_of(name)
+        if role in LIMITED:
+            fresh = number if role == NUMBER else logarithm
+            sign = -1 if role in (COST, HALVED) else 1  # of an energy e^-E is the weight
             values[name] = each(lambda x, fresh=fresh, sign=sign: sign * fresh(sign * x), array)
             names.append(name)
-        elif name == "policy" or (name in ("sampler", "data") and target.name not in LOSSES):
+        elif role == DISTRIBUTION:
             values[name], drawn = _free_rows(array, number)
             names += [name] if drawn else []
         else:

@@ -39,8 +39,8 @@ from equivalence.testing.adapters.reached import functions_reached
 from equivalence.testing.adapters.subject import Subject, subject_of
 from equivalence.testing.kinds import Kinds
 from equivalence.testing.question import Question
-from equivalence.testing.targets import Instance, Target
-from mdps import MDP, OutOfReach
+from equivalence.testing.targets import Instance, Target, is_integer
+from mdps import MDP, InvalidArgument, InvalidModel, OutOfReach
 from mdps.scalars.balls import precision
 from mdps.scalars.field import Field, FieldNumber, LogField, log2_error
 from mdps.scalars.primes import DerivedPrime, derived_prime, entropy
@@ -99,7 +99,7 @@ def judged_on(
     """The finding on given instances, one after the other until one refutes it or enough was done."""
     started = time.perf_counter()
     subject = subject_of(subject, dtype=dtype)
-    primes = _Primes(_statement(subject, target, instances), odd_part(instances))
+    primes = _Primes(_statement(subject, target, instances), odd_part(target, instances))
     proved: list[tuple[Instance, Ran]] = []
     operations = 0
     lost = ""
@@ -127,7 +127,8 @@ def judged_on(
         if operations > OPERATIONS:
             break
     seconds = time.perf_counter() - started
-    if lost or not proved:  # code that is followed on some instances alone is not followed
+    few = bool(reason) and 2 * len(proved) < len(instances)  # the trivial ones alone
+    if lost or not proved or few:  # code that is followed on some instances alone is not followed
         return Finding(OUT_OF_REACH, None, (), lost or reason, seconds)
     runs = [ran for _, ran in proved]
     degree, height = max(ran.degree for ran in runs), max(ran.height for ran in runs)
@@ -222,7 +223,7 @@ def _at_point(subject: Subject, target: Target, instance: Instance, field: Field
         values, free = free_arguments(field, target, instance)
         try:
             truth = [np.asarray(part, dtype=object) for part in target.value(values)]
-        except OutOfReach as error:
+        except (OutOfReach, InvalidArgument, InvalidModel) as error:
             raise _NotHere(str(error)) from error
         before = field.branches
         answer = _answer(subject, target, instance, values)
@@ -244,13 +245,8 @@ def _at_point(subject: Subject, target: Target, instance: Instance, field: Field
 
 def _answer(subject: Subject, target: Target, instance: Instance, values: dict[str, Any]) -> list[np.ndarray]:
     """What the subject returns over the field, part by part."""
-    named: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, MDP):
-            named |= {"transition": traced_array(value.transition), "initial": traced_array(value.initial)}
-            named |= {"horizon": int(value.horizon or 0), "discount": traced_array(value.discount)}
-        else:
-            named[name] = traced_array(value)
+    given = target.given(values)
+    named = {name: x if isinstance(x, int) or is_integer(name) else traced_array(x) for name, x in given.items()}
     floats = Question(target, instance, ()).arguments(subject.dtype)
     try:
         returned = subject.followed(floats, [named[name] for name in target.passed])

@@ -7,5 +7,6 @@ known mistake, and mistakes in different switches compose.
 control   soft control, what a policy does, causal.*     `Control`
 paths     the law over trajectories, maxent.*            `Paths`
 spaces    finite spaces: ebm.*, gan.*, gcl.*             `Spaces`
+given     the other targets on finite spaces, and on responses: what is taken for what     `Given`
 output    what is done to the numbers at the end: sign, factor, layout
 """

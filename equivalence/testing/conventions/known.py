@@ -5,37 +5,19 @@ reach it leaves as it is, so a mistake need not say which targets it is about.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 from equivalence.testing.conventions.control import Control, control
+from equivalence.testing.conventions.given import Given, concerns, given
+from equivalence.testing.conventions.known_given import GIVEN
+from equivalence.testing.conventions.mistake import OUTPUT as _OUTPUT, KnownMistake, known as _known
+from equivalence.testing.conventions.output import Answered, answered
 from equivalence.testing.conventions.paths import Paths, paths
 from equivalence.testing.conventions.spaces import Spaces, spaces
 from equivalence.testing.targets import Target
 
-
-@dataclass(frozen=True)
-class KnownMistake:
-    """A mistake: a short name, what it changes, and what it does in a sentence."""
-
-    name: str
-    changes: tuple[tuple[str, str], ...]
-    text: str
-
-
-def _known(name: str, text: str, **changes: str) -> KnownMistake:
-    return KnownMistake(name, tuple(changes.items()), text)
-
-
-_OUTPUT = (
-    _known("opposite sign", "the negative of the right numbers", sign="opposite"),
-    _known("half", "half of the right numbers: a mean of two terms in place of their sum", factor="over 2"),
-    _known("twice", "twice the right numbers", factor="times 2"),
-    _known("steps reversed", "its rows are in reverse time; t = 0 comes first", layout="steps reversed"),
-    _known("axes swapped", "its last two axes are in the other order", layout="last two axes swapped"),
-    _known("first axis last", "its first axis comes last", layout="first axis last"),
-)
 _SIZES_OF_MODELS = (
     _known("mean over steps", "divided by T: a mean over steps, expected a sum", factor="over T"),
     _known("sum over steps of a mean", "multiplied by T", factor="times T"),
@@ -285,12 +267,34 @@ SPACES = (
 )
 
 
+ON_PATHS = (
+    "boltzmann.log_partition",
+    "boltzmann.law",
+    "boltzmann.occupancy",
+    "maxent.log_likelihood",
+    "maxent.gradient",
+)
+ON_CONTROL = ("policy_value", "state_marginals", "marginals", "occupancy", "causal.dual", "causal.gradient")
+ON_SPACES = (
+    *("ebm.log_partition", "ebm.law", "ebm.log_likelihood", "ebm.gradient"),
+    *("gan.discriminator_gradient", "gan.discriminator_gradient.energy", "gan.discriminator_gradient.log_normalizer"),
+    *("gan.discriminator", "gan.discriminator_loss", "gan.optimal_log_normalizer", "gan.generator_loss"),
+    *("gcl.loss", "gcl.gradient", "gcl.importance_weights"),
+)
+
+
 def _family(target: Target) -> tuple[tuple[KnownMistake, ...], Any, Callable[..., Any]]:
-    if not target.on_model:
+    """The mistakes of a target, its conventions, and its formula with switches; of most, what is done to the answer."""
+    if target.name in ON_SPACES:
         return SPACES, Spaces(), spaces
-    if target.name.startswith(("boltzmann.", "maxent.")):
+    if target.name in ON_PATHS:
         return PATHS, Paths(), paths
-    return CONTROL, Control(), control
+    if target.name in ON_CONTROL or target.name.startswith("soft_solution"):
+        return CONTROL, Control(), control
+    if not target.on_model:
+        told = (m for m in GIVEN if any(concerns(target, switch, value) for switch, value in m.changes))
+        return tuple(told), Given(), given
+    return (*_OUTPUT, *_SIZES_OF_MODELS), Answered(), answered
 
 
 def reference(target: Target) -> Target:
@@ -316,5 +320,6 @@ def mistaken(target: Target, group: tuple[KnownMistake, ...]) -> Target:
 
 
 def _with_formula(target: Target, formula: Callable[..., Any], c: Any) -> Target:
-    roads = (formula(target, c, from_discriminator=True),) if formula is spaces else ()
-    return replace(target, reference=formula(target, c), roads=roads)
+    own = target.canonical or target
+    roads = (formula(own, c, from_discriminator=True),) if formula is spaces else ()
+    return target.with_reference(formula(own, c), roads)

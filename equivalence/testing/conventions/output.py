@@ -5,11 +5,13 @@
 Factors are those that stand between sums and means, counts and frequencies, and JSD and its halves.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from equivalence.testing.targets import Target
+from equivalence.testing.targets import Target, sizes
 
 
 class Output(Protocol):
@@ -29,6 +31,25 @@ class Output(Protocol):
     def layout(self) -> str:
         """The order of axes and steps."""
         ...
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The switches of a target whose formula has no others."""
+
+    sign: str = "given"
+    factor: str = "one"
+    layout: str = "given"
+
+
+def answered(target: Target, c: Answered) -> Callable[..., Any]:
+    """The reference of a target, with what the switches do to its answer."""
+
+    def formula(**given: Any) -> Any:
+        parts = finished(target, target.value(given), given, c)
+        return parts if len(target.parts) > 1 else parts[0]
+
+    return formula
 
 
 def finished(target: Target, parts: tuple[Any, ...], given: dict[str, Any], c: Output) -> tuple[Any, ...]:
@@ -52,7 +73,7 @@ def _factor(given: dict[str, Any], name: str) -> Any:
     if size == "2":
         return 2
     if "mdp" not in given:
-        return len(given["energy"]) if size == "n" else None
+        return sizes(given).get("n") if size == "n" else None
     mdp = given["mdp"]
     if size == "horizon":  # the discounted horizon sum_t<T gamma^t
         return sum((mdp.discount**t for t in range(1, mdp.horizon)), mdp.discount**0)

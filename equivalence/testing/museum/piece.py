@@ -38,13 +38,13 @@ class Piece:
 
 
 def collector(
-    pieces: list[Piece], *, held_out: bool = False
+    pieces: list[Piece], *, held_out: bool = False, framework: str = "numpy"
 ) -> Callable[..., Callable[[Callable[..., Any]], Callable[..., Any]]]:
     """A decorator `wrong(target, twin, mistake, ...)` that adds pieces to a list."""
 
     def wrong(target: str, twin: Callable[..., Any], mistake: str, number: int = 0, **options: Any) -> Any:
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
-            pieces.append(Piece(target, function, twin, mistake, number, options, held_out))
+            pieces.append(Piece(target, function, twin, mistake, number, options, held_out, framework))
             return function
 
         return register

@@ -13,7 +13,7 @@ from equivalence.cli import app
 from equivalence.cli.imported import imported_function
 from equivalence.cli.options import kinds_of_instances
 from equivalence.reports.rows import target_options
-from equivalence.reports.targets import signature
+from equivalence.reports.targets import module_of, parts_alone, signature
 from equivalence.testing import TARGETS
 from equivalence.testing.targets import Layout, find_target
 from mdps import InvalidArgument
@@ -167,9 +167,15 @@ def test_every_target_is_listed_with_its_arrays():
     result = run("targets")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
+    parts = parts_alone(TARGETS.values())
     for target in TARGETS.values():
+        if target.name in parts:
+            assert any(target.name in line for line in lines if line.startswith("    alone: "))
+            continue
         at = lines.index(target.name)
         assert lines[at + 1 : at + 3] == [f"    {signature(target)}", f"    {target.meaning}"]
+    modules = [module_of(target.name) for target in TARGETS.values()]
+    assert all(lines.count(module) >= 1 for module in modules)
     gradient = "(transition [s, a, s'], initial [s], horizon, discount, reward [s, a], expert [s, a]) -> [s, a]"
     assert signature(TARGETS["causal.gradient"]) == gradient
     both = "(energy [n], sampler [n], data [n], log_normalizer) -> (energy [n], log_normalizer)"
@@ -192,21 +198,28 @@ def test_targets_as_json():
         "expert": ["s", "a"],
     }
     assert row["returns"] == [{"name": "", "axes": ["s", "a"]}]
-    assert row["options"] == ["reward_axes", "temperature"]
+    assert row["options"] == ["reward_axes", "temperature", "features", "costs", "mean", "transition_axes"]
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_listed_options_are_those_that_a_target_has(name):
     other = {
         "reward_axes": Layout(reward="s"),
-        "policy_axes": Layout(policy="sa"),
+        "policy_axes": Layout(policy="sa" if TARGETS[name].layout.policy == "tsa" else "tsa"),
         "axes": Layout(counts="s"),
         "temperature": Layout(temperature=True),
+        "features": Layout(features=True),
+        "costs": Layout(costs=True),
+        "mean": Layout(mean=True),
+        "transition_axes": Layout(transition="asx"),
+        "logs": Layout(logs=True),
     }
     listed = target_options(TARGETS[name])
     for option, layout in other.items():
         if option in listed:
-            assert find_target(name, layout).layout == layout
+            found = find_target(name, layout).layout
+            assert found == layout._replace(policy=found.policy)
+            assert found.policy == (layout.policy or TARGETS[name].layout.policy)
         else:
             with pytest.raises(InvalidArgument, match=f"takes no {option}"):
                 find_target(name, layout)

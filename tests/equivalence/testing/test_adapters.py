@@ -301,7 +301,9 @@ def test_the_prime_depends_on_the_code():
 # The cases
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize(
+    "name", ["soft_solution", "policy_value", "boltzmann.law", "maxent.gradient", "causal.gradient", "gcl.loss"]
+)
 def test_cases_are_of_every_kind(name):
     target = TARGETS[name]
     fixed = {"temperatures": (1,)} if target.on_model else {}
