@@ -1,7 +1,8 @@
 """The code in README.md and in the guides runs as written, and their commands exist.
 
 The ```python blocks of a document run in order in one namespace: those with `>>>` as doctests, whose output
-is compared, the others as they are. Each command of a ```bash block must exist, and each command line of
+is compared, the others as they are. A document whose first line is `<!-- needs: EXTRA -->` runs where that extra is
+installed and is skipped elsewhere. Each command of a ```bash block must exist, and each command line of
 `equivalence` must name a subcommand and options that its help knows.
 """
 
@@ -63,8 +64,17 @@ def run_doctest(block: Block, document: Path, namespace: dict, flags: int) -> No
     namespace.update(test.globs)
 
 
+def extras_needed(document: Path) -> list[str]:
+    """The extras that the document's first line names: `<!-- needs: jax, torch -->`."""
+    first = document.read_text(encoding="utf-8").partition("\n")[0]
+    named = re.fullmatch(r"<!-- needs: ([\w, ]+) -->", first)
+    return [extra.strip() for extra in named[1].split(",")] if named else []
+
+
 @documents
-def test_python_runs(document, pytestconfig):
+def test_python_runs(document, pytestconfig, require_extra):
+    for extra in extras_needed(document):
+        require_extra(extra)
     flags = sum(doctest.OPTIONFLAGS_BY_NAME[name] for name in pytestconfig.getini("doctest_optionflags"))
     namespace = {"__name__": document.stem}
     for block in blocks(document, "python", "py", "pycon"):
@@ -72,6 +82,17 @@ def test_python_runs(document, pytestconfig):
             run_doctest(block, document, namespace, flags)
         else:
             run_plain(block, document, namespace)
+
+
+def test_extras_are_read_from_the_first_line_alone(tmp_path):
+    document = tmp_path / "document.md"
+    for text, extras in (
+        ("<!-- needs: jax -->\n# A title", ["jax"]),
+        ("<!-- needs: jax, torch -->\n# A title", ["jax", "torch"]),
+        ("# A title\n<!-- needs: jax -->", []),
+    ):
+        document.write_text(text, encoding="utf-8")
+        assert extras_needed(document) == extras
 
 
 def commands(block: Block) -> Iterator[list[str]]:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import scipy.special
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from equivalence.testing.adapters.numbers import Traced, Untraceable, is_less, sign_of, traced
+from equivalence.testing.adapters.numbers import Traced, Untraceable, is_less, is_shifted, sign_of, total, traced
 
 
 def _log_of_sum(x: Traced, y: Traced) -> Traced:
@@ -112,7 +113,10 @@ def applied(ufunc: Any, method: str, inputs: Any, keywords: dict[str, Any]) -> A
         keywords["out"] = tuple(_plain(x) for x in outputs)
     try:
         with np.errstate(all="ignore"):
-            result = getattr(meaning, method)(*map(_plain, inputs), **keywords)
+            if ufunc is np.add and method == "reduce":
+                result = sums(_plain(inputs[0]), **keywords)
+            else:
+                result = getattr(meaning, method)(*map(_plain, inputs), **keywords)
     except (TypeError, ValueError) as error:
         into = [str(x.dtype) for x in outputs or () if isinstance(x, np.ndarray) and x.dtype != object]
         where = f" into an array of {into[0]}" if into else ""
@@ -122,6 +126,20 @@ def applied(ufunc: Any, method: str, inputs: Any, keywords: dict[str, Any]) -> A
     if ufunc in BOOLEAN:
         return np.asarray(result, dtype=bool)[()]
     return rewrapped(result)
+
+
+def sums(entries: np.ndarray, axis: Any = 0, keepdims: bool = False, **others: Any) -> Any:
+    """Sums of numbers along axes, by `total` where some are shifted exponentials."""
+    plain = not {name: x for name, x in others.items() if not (name == "dtype" and x is None)}
+    if not plain or not any(map(is_shifted, entries.ravel())):
+        return np.add.reduce(entries, axis=axis, keepdims=keepdims, **others)
+    axes = normalize_axis_tuple(range(entries.ndim) if axis is None else axis, entries.ndim)
+    last = np.moveaxis(entries, axes, range(entries.ndim - len(axes), entries.ndim))
+    kept = last.shape[: entries.ndim - len(axes)]
+    rows = last.reshape(math.prod(kept), -1)
+    found = np.empty(len(rows), dtype=object)
+    found[:] = [total(row.tolist()) for row in rows]
+    return np.expand_dims(found.reshape(kept), axes) if keepdims else found.reshape(kept)[()]
 
 
 def _plain(x: Any) -> Any:
