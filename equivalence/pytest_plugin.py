@@ -9,7 +9,8 @@ the work, `equivalence.testing.plugin`, is imported once a test is judged or one
     --evidence-baseline FILE.json tests whose verdict is weaker than it was fail
     --evidence-update-baseline    write the verdicts of this run into the baseline
 
-Tests with `@judged` have the mark `judged`, those of `@parametrize_with_claims` the mark `claims`: `pytest -m judged`.
+Tests with `@judged` have the mark `judged`, those of `@parametrize_with_claims` the mark `claims`, those
+of `@related` the mark `relation`: `pytest -m judged`.
 
 With xdist the workers judge; each verdict travels with the report of its test to the process that writes the files.
 """
@@ -23,6 +24,7 @@ LEVELS = ("float", "ball", "exact", "field", "symbolic")
 MARKS = {
     "judged": "its function is judged against an exact answer (equivalence.testing.judged)",
     "claims": "its implementation is checked against claims (equivalence.testing.parametrize_with_claims)",
+    "relation": "its function is held against what right code satisfies (equivalence.testing.related)",
 }
 ATTRIBUTE = "__evidence__"  # of a decorated test: its mark
 ROWS = pytest.StashKey[list[dict[str, Any]]]()

@@ -42,6 +42,7 @@ REFERENCES = {
     "geng2020": "S. Geng et al. Deep PQR: solving inverse reinforcement learning using anchor actions. ICML 2020.",
     "ghasemipour2020": "S. K. S. Ghasemipour, R. Zemel and S. Gu. A divergence minimization perspective on imitation "
     "learning methods. CoRL 2019 (PMLR 2020).",
+    "gleave2021": "A. Gleave et al. Quantifying differences in reward functions. ICLR 2021.",
     "gleave2022": "A. Gleave and S. Toyer. A primer on maximum causal entropy inverse reinforcement learning. "
     "arXiv 2203.11409, 2022.",
     "goodfellow2014": "I. Goodfellow et al. Generative adversarial nets. NeurIPS 2014.",
@@ -103,12 +104,18 @@ REFERENCES = {
     "Higher-Order and Symbolic Computation 21, 2008.",
     "skalse2023": "J. Skalse et al. Invariance in policy optimisation and partial identifiability in reward learning. "
     "ICML 2023.",
+    "skalse2024": "J. Skalse et al. STARC: a general framework for quantifying differences between reward functions. "
+    "ICLR 2024.",
     "sohldickstein2011": "J. Sohl-Dickstein, P. Battaglino and M. R. DeWeese. Minimum probability flow learning. "
     "ICML 2011.",
+    "squire1998": "W. Squire and G. Trapp. Using complex variables to estimate derivatives of real functions. SIAM "
+    "Review 40, 1998.",
     "sutskever2010": "I. Sutskever and T. Tieleman. On the convergence properties of contrastive divergence. "
     "AISTATS 2010.",
     "sutton2000": "R. S. Sutton et al. Policy gradient methods for reinforcement learning with function approximation. "
     "NeurIPS 1999 (proceedings 2000).",
+    "takahasi1974": "H. Takahasi and M. Mori. Double exponential formulas for numerical integration. Publications of "
+    "RIMS 9, 1974.",
     "varah1975": "J. M. Varah. A lower bound for the smallest singular value of a matrix. Linear Algebra and its "
     "Applications 11, 1975.",
     "villani2009": "C. Villani. Optimal Transport: Old and New. Springer, 2009.",
