@@ -113,6 +113,9 @@ def arguments(*, chance: bool) -> dict[str, tuple[Any, ...]]:
         "horizon": (1,),
         "chi_square": (fmpq(1, 2),),
         "name": ("-log D", "log(1 - D)", "log(1-D)", "minimax", "saturating", "kl"),
+        "other_reward": (exact([3, 1], [0, 2]),),
+        "x": (exact(3, 4),),
+        "y": (exact(-4, 3),),
         "difference": (exact([fmpq(-1, 8), fmpq(-1, 8)], [fmpq(-1, 8), fmpq(-1, 8)]),),
     }
 
@@ -132,6 +135,9 @@ HELPERS = {
     "policy_gradients.action_values",
     "proposals.checked_proposal",
     "q_learning.soft_step",
+    "reward_distances.centered",
+    "reward_distances.counted",
+    "reward_distances.uniform_policy",
     "soft_messages.checked_prior",
     "soft_messages.exponents_of",
     "soft_messages.possible_transitions",

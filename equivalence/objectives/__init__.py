@@ -28,6 +28,7 @@ On an MDP (arguments `mdp`, `reward`, `expert`, `policy`):
     gail, gail_saddle   adversarial imitation, and its saddle point; occupancy_flow has policies and occupancies
     policy_gradients    through the occupancy, and forms that are printed and are none
     policy_divergences  of trajectories and of occupancies
+    reward_distances    of rewards up to shaping and scale (STARC, EPIC)
     trajectory_gan      a GAN over trajectories that is given the policy's law
     q_learning          inverse soft-Q learning; sqil and dice are its neighbours
     f_irl               f-divergences of state visits
@@ -76,6 +77,7 @@ from equivalence.objectives import (
     proposals,
     pseudo_likelihood,
     q_learning,
+    reward_distances,
     rlhf,
     score_function,
     soft_messages,
@@ -127,6 +129,7 @@ __all__ = [
     "proposals",
     "pseudo_likelihood",
     "q_learning",
+    "reward_distances",
     "rlhf",
     "score_function",
     "soft_messages",

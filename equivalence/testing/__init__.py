@@ -17,11 +17,14 @@ targets    what can be judged: `TARGETS`, each with the arguments that a subject
 kinds      which instances a function is asked on
 generator  the instances       question  their true answers, and what floats may be off by
 answer     what a function answers
-adapters   somebody's code over other numbers: numpy over a prime field
+adapters   somebody's code over other numbers: numpy, JAX or torch over a prime field
 diagnosis  the known mistakes that reproduce its answers; conventions has them, the museum shows them
-reducer    the smallest instance on which it is wrong
+smallest   the smallest instance on which your function is wrong, from one of any size; reducer makes it smaller
+           (reduction has the steps), screen asks floats first
 hints      where it is right, and what would make it right
-report     what is said       verdict  what was found out
+report     what is said       verdict  what was found out       literal  instances as code
+relations  what right code satisfies, for code that has no target
+trained    what a training run returned: policies, rewards, parameters
 decorators `judged` and `parametrize_with_claims`
 claimed    an implementation in the holes of a claim
 passing    which verdicts pass a test
@@ -32,18 +35,40 @@ from equivalence.testing.decorators import judged, parametrize_with_claims
 from equivalence.testing.diagnosis import Diagnosis, diagnose
 from equivalence.testing.judge import Refuted, judge
 from equivalence.testing.passing import NotEstablished
+from equivalence.testing.relations import RelationVerdict, check_density, check_relation, related
+from equivalence.testing.smallest import Failure, smallest_failure
 from equivalence.testing.targets import TARGETS, Target
+from equivalence.testing.trained import (
+    ParametersVerdict,
+    PolicyVerdict,
+    RewardVerdict,
+    judge_parameters,
+    judge_policy,
+    judge_reward,
+)
 from equivalence.testing.verdict import Verdict
 
 __all__ = [
     "TARGETS",
     "Diagnosis",
+    "Failure",
     "NotEstablished",
+    "ParametersVerdict",
+    "PolicyVerdict",
     "Refuted",
+    "RelationVerdict",
+    "RewardVerdict",
     "Target",
     "Verdict",
+    "check_density",
+    "check_relation",
     "diagnose",
     "judge",
+    "judge_parameters",
+    "judge_policy",
+    "judge_reward",
     "judged",
     "parametrize_with_claims",
+    "related",
+    "smallest_failure",
 ]

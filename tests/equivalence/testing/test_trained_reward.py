@@ -1,0 +1,373 @@
+"""`judge_reward` against every deterministic policy and every trajectory, and what it refuses."""
+
+import itertools
+import json
+from dataclasses import replace
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from flint import arb, fmpq
+
+from endless import endless
+from enumeration import (
+    BALLS,
+    BITS,
+    EXACT,
+    discounted_return,
+    entropy_regularized_value,
+    law_of_policy,
+    nested,
+    paths,
+    plain,
+    soft_value,
+)
+from equivalence.objectives import reward_distances
+from equivalence.testing.trained import judge_reward
+from instances import KINDS, models_of, shape_of
+from mdps import MDP, InvalidArgument, OutOfReach, gallery, identifiability, policy_value, scalars, soft_solution
+from mdps.interop import to_gymnasium
+from mdps.random_models import random_reward
+from mdps.scalars.balls import precision
+
+MOST_POLICIES = 90
+HALF = Fraction(1, 2)
+
+
+def number(figure):
+    exact = figure.exact
+    return fmpq(exact.numerator, exact.denominator) if isinstance(exact, Fraction) else exact
+
+
+def arb_of(figure):
+    return scalars.convert([figure.exact], "ball")[0]
+
+
+def drawn(kind, every=7):
+    """A model, its axes, a true reward and a learned one: equivalent, a multiple, near it, or another."""
+    for i, (mdp, temperature, axes, rng) in enumerate(models_of(kind)):
+        if i % every:
+            continue
+        shape = shape_of(mdp, axes)
+        form = (i // every) % 4
+        small = form == 1 or rng.integers(2)  # few values, so that there are ties
+        true = random_reward(rng, shape, largest=2 if small else 9)
+        basis = identifiability.invariance(mdp, axes=axes, reached=True)
+        weights = [fmpq(int(k), 2) for k in rng.integers(-6, 7, size=len(basis))]
+        unseen = sum((w * d for w, d in zip(weights, basis, strict=True)), 0 * true)
+        if form == 1:
+            mdp = replace(mdp, final_value=0)
+        learned = (
+            true + unseen,
+            Fraction(3, 2) * true + unseen,
+            true + unseen + random_reward(rng, shape) / 50,
+            random_reward(rng, shape, largest=2),
+        )[form]
+        yield mdp, temperature, axes, true, learned, form, rng
+
+
+def deterministic_laws(mdp, walked):
+    """The law over trajectories of each way to choose an action at each (t, s); None if there are many."""
+    places = [(t, s) for t in range(mdp.horizon) for s in np.flatnonzero(~mdp.terminal)]
+    choices = [np.flatnonzero(mdp.available[s]) for _, s in places]
+    if np.prod([float(len(x)) for x in choices]) > MOST_POLICIES:
+        return None
+    laws = []
+    for actions in itertools.product(*choices):
+        table = np.full((mdp.horizon, *mdp.available.shape), fmpq(0), dtype=object)
+        for (t, s), a in zip(places, actions, strict=True):
+            table[t, s, a] = fmpq(1)
+        laws.append(law_of_policy(walked, nested(table, EXACT)))
+    return laws
+
+
+def expected_returns(model, walked, laws, reward, axes):
+    returns = [discounted_return(model, path, nested(reward, EXACT), axes) for path in walked]
+    return [sum((p * x for p, x in zip(law, returns, strict=True) if p != 0), fmpq(0)) for law in laws]
+
+
+def extreme(values, sign):
+    best = values[0]
+    for x in values:
+        best = x if sign * (x - best) > 0 else best
+    return best
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_equivalence_and_regret_by_every_deterministic_policy(kind):
+    compared = 0
+    for mdp, _, axes, true, learned, form, _ in drawn(kind):
+        model = plain(mdp, EXACT)
+        walked = paths(model)
+        laws = deterministic_laws(mdp, walked)
+        if laws is None:
+            continue
+        compared += 1
+        verdict = judge_reward(learned, mdp, true_reward=true)
+        ours, theirs = (expected_returns(model, walked, laws, r, axes) for r in (learned, true))
+        gaps = [x - y for x, y in zip(ours, theirs, strict=True)]
+        assert verdict.equivalent == all(gap == gaps[0] for gap in gaps)
+        if form == 0:
+            assert verdict.equivalent
+        trivial = all(x == theirs[0] for x in theirs)
+        if form == 1 and not trivial:
+            assert verdict.scale.exact == Fraction(3, 2)
+        if verdict.scale is not None:
+            k = number(verdict.scale)
+            assert k > 0
+            assert all(x - k * y == ours[0] - k * theirs[0] for x, y in zip(ours, theirs, strict=True))
+            assert verdict.starc.exact == 0 == verdict.starc_minimal.exact
+        best = extreme(ours, 1)
+        chosen = [y for x, y in zip(ours, theirs, strict=True) if x == best]
+        assert number(verdict.regret) == extreme(theirs, 1) - extreme(chosen, -1)
+        assert number(verdict.least_regret) == extreme(theirs, 1) - extreme(chosen, 1)
+        if verdict.same_optimal_actions:
+            assert verdict.regret.exact == 0
+            assert not verdict.differing
+    assert compared >= 6
+
+
+def optimal_actions(model, reward, axes, t, s):
+    """The best actions at (t, s), and their value, down the tree of all that can happen."""
+    if t == model.horizon or not model.moves[s]:
+        return (), model.final[s]
+    values = {}
+    for a, moves in model.moves[s].items():
+        values[a] = fmpq(0)
+        for x, p in moves:
+            index = (s, a, x)[: len(axes)]
+            paid = reward
+            for i in index:
+                paid = paid[i]
+            values[a] = values[a] + p * (paid + model.gamma * optimal_actions(model, reward, axes, t + 1, x)[1])
+    best = extreme(list(values.values()), 1)
+    return tuple(a for a, value in values.items() if value == best), best
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_optimal_actions_where_they_differ(kind):
+    for mdp, _, axes, true, learned, _, _ in drawn(kind, every=16):
+        model = plain(mdp, EXACT)
+        reached = {(t, s) for path in paths(model) for t, s in enumerate(path.states[:-1])}
+        verdict = judge_reward(learned, mdp, true_reward=true)
+        expected = []
+        for t, s in sorted(reached):
+            sets = [optimal_actions(model, nested(r, EXACT), axes, t, s)[0] for r in (true, learned)]
+            if sets[0] != sets[1]:
+                expected.append((t, s, *sets))
+        assert [tuple(x) for x in verdict.differing] == expected
+        assert verdict.same_optimal_actions == (not expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_distances_and_soft_regret(kind):
+    for mdp, alpha, axes, true, learned, _, _ in drawn(kind, every=23):
+        verdict = judge_reward(learned, mdp, true_reward=true, temperature=alpha)
+        with precision(BITS):
+            model = mdp.to("ball")
+            rewards = [scalars.convert(r, "ball") for r in (learned, true)]
+            for name, canonical in (("starc", "value_adjusted"), ("starc_minimal", "minimal")):
+                try:
+                    distance = reward_distances.starc(model, *rewards, canonical=canonical, reached=True)
+                except OutOfReach:  # 0, or a form that is 0
+                    assert getattr(verdict, name).exact == HALF or getattr(verdict, name).value < 1e-60
+                    continue
+                assert arb_of(getattr(verdict, name)).overlaps(distance)
+                assert getattr(verdict, name).radius < 1e-60
+            if verdict.epic is not None and verdict.epic.value > 1e-60:
+                assert arb_of(verdict.epic).overlaps(reward_distances.epic(model, *rewards))
+            ball, temperature = plain(mdp, BALLS), BALLS.number(Fraction(alpha))
+            policy = soft_solution(model, rewards[0], temperature=temperature).policy.tolist()
+            r = nested(true, BALLS)
+            best = sum((p * soft_value(ball, BALLS, r, axes, temperature, 0, s) for s, p in ball.starts), arb(0))
+            value = sum(
+                (
+                    p * entropy_regularized_value(ball, BALLS, r, axes, temperature, policy, 0, s)
+                    for s, p in ball.starts
+                ),
+                arb(0),
+            )
+            assert arb_of(verdict.soft_regret).overlaps(best - value)
+            assert verdict.soft_regret.radius < 1e-15
+        assert verdict.undetermined == len(identifiability.invariance(mdp, axes=axes, reached=True))
+        balls = judge_reward(learned, mdp, true_reward=true, level="ball")
+        assert balls.equivalent in (None, verdict.equivalent)
+        assert balls.same_optimal_actions in (None, verdict.same_optimal_actions)
+        assert verdict.regret.value <= balls.regret.value + 1e-15
+        for name in ("starc", "starc_minimal", "epic"):
+            ours, theirs = getattr(verdict, name), getattr(balls, name)
+            if ours is not None and theirs is not None:
+                with precision(BITS):
+                    assert arb_of(ours).overlaps(arb_of(theirs))
+
+
+def test_without_a_horizon():
+    same = other = 0
+    for i, (mdp, true, alpha, rng) in enumerate(endless(30)):
+        axes = ["s", "sa", "sas"][true.ndim - 1]
+        basis = identifiability.invariance(mdp, axes=axes, reached=True)
+        unseen = sum((fmpq(int(rng.integers(-3, 4))) * d for d in basis), 0 * true)
+        if i % 2 == 0:
+            verdict = judge_reward(true + unseen, mdp, true_reward=true, temperature=alpha)
+            assert verdict.equivalent
+            assert verdict.regret is None or verdict.regret.is_zero
+            assert verdict.soft_regret.is_zero
+            same += verdict.regret is not None
+            continue
+        if mdp.discount == 1:
+            continue
+        learned = random_reward(rng, true.shape, largest=3)
+        verdict = judge_reward(learned, mdp, true_reward=true, temperature=alpha)
+        assert 0 <= verdict.least_regret.value <= verdict.regret.value
+        assert verdict.same_optimal_actions == (not verdict.differing)
+        best, worst, equivalent = worst_over_ties(mdp, true, learned)
+        assert verdict.equivalent == equivalent
+        assert number(verdict.regret) == worst
+        assert number(verdict.least_regret) == best
+        other += 1
+    assert same >= 10
+    assert other >= 7
+
+
+def test_states_that_nobody_reaches_do_not_count():
+    rows = [[[1, 0], [1, 0]], [[0, 1], [1, 0]]]
+    for mdp in (MDP(rows, [1, 0], horizon=None, discount=HALF), MDP(rows, [1, 0], horizon=3)):
+        verdict = judge_reward([[0, 1], [5, 0]], mdp, true_reward=[[0, 1], [0, 5]])
+        assert verdict.equivalent
+        assert verdict.same_optimal_actions
+        assert verdict.regret.exact == 0
+    everywhere = MDP(rows, [HALF, HALF], horizon=None, discount=HALF)
+    seen = judge_reward([[0, 1], [5, 0]], everywhere, true_reward=[[0, 1], [0, 5]])
+    assert [tuple(x) for x in seen.differing] == [(None, 1, (1,), (0,))]
+
+
+def worst_over_ties(mdp, true, learned):
+    """Regrets of the stationary deterministic policies that are optimal; and whether all returns differ alike."""
+    choices = [np.flatnonzero(row) if row.any() else [0] for row in mdp.available]
+    best = None
+    values = []
+    for actions in itertools.product(*choices):
+        table = np.where((np.arange(mdp.n_actions) == np.array(actions)[:, None]) & mdp.available, fmpq(1), fmpq(0))
+        ours, theirs = ((mdp.initial * policy_value(mdp, r, table)).sum() for r in (learned, true))
+        values.append((ours, theirs))
+        best = ours if best is None or ours > best else best
+    top = extreme([y for _, y in values], 1)
+    chosen = [y for x, y in values if x == best]
+    alike = all(x - y == values[0][0] - values[0][1] for x, y in values)
+    return top - extreme(chosen, 1), top - extreme(chosen, -1), alike
+
+
+def test_forms_of_rewards():
+    mdp, _ = gallery.lottery()
+    table = np.arange(mdp.n_states * mdp.n_actions * mdp.n_states).reshape(mdp.n_states, mdp.n_actions, -1) / 4
+    expected = judge_reward(table, mdp, true_reward=[0, 1, 3])
+    one = np.eye(mdp.n_states)
+    for reward, options in (
+        (table.tolist(), {}),
+        (table.astype(np.float32), {}),
+        (lambda s, a, x: table[s, a, x], {}),
+        (lambda s, a, x: table[s, a, [x]], {}),
+        (lambda s, a, x: (s @ table[:, a]) @ x, {"observation": lambda s: one[s]}),
+    ):
+        verdict = judge_reward(reward, mdp, true_reward=[0, 1, 3], **options)
+        assert (verdict.angle, verdict.regret) == (expected.angle, expected.regret)
+        assert str(verdict.epic) == str(expected.epic)
+    of_pairs = judge_reward(lambda s, a: s * a, mdp, true_reward=[0, 1, 3], axes="sa")
+    assert of_pairs.axes == "sa"
+    assert of_pairs.angle == judge_reward(np.outer(range(3), range(mdp.n_actions)), mdp, true_reward=[0, 1, 3]).angle
+    assert judge_reward(lambda s: s, mdp, true_reward=[0, 1, 2], axes="s").equivalent
+
+
+def test_a_function_that_does_not_know_impossible_transitions():
+    mdp, _ = gallery.fork()
+    known = {(s, a, x): float(s + x) for s, a, x in np.argwhere(mdp.support).tolist()}
+    verdict = judge_reward(lambda s, a, x: known[s, a, x], mdp, true_reward=[0, 1, 3])
+    assert verdict.epic is None
+    assert "no EPIC distance: reward[0, 0, 0] raises an error, and EPIC asks for impossible transitions" in str(verdict)
+    with pytest.raises(ZeroDivisionError):
+        judge_reward(lambda s, a, x: 1 / 0, mdp, true_reward=[0, 1, 3])
+    two = MDP([[[1, 0], [0, 1]], [[HALF, HALF], [0, 0]]], [1, 0], horizon=2)
+    assert "no EPIC distance: action 1 is not available in state 1" in str(
+        judge_reward([1, 0], two, true_reward=[0, 1])
+    )
+
+
+@pytest.mark.parametrize(
+    "reward, options, message",
+    [
+        ([0, 1], {}, r"reward has shape \(2,\); expected \(3,\) or \(3, 2\) or \(3, 2, 3\)"),
+        ([0, 1, np.nan], {}, r"reward\[2\] is nan; expected finite numbers"),
+        ([0, 1, -np.inf], {}, r"reward\[2\] is -inf; expected finite numbers"),
+        (["a", "b", "c"], {}, "dtype <U1; expected numbers"),
+        (lambda s, a, x: [1, 2], {}, r"reward\(0, 0, 0\) has shape \(2,\); expected one number"),
+        (lambda s, a, x: 1, {"axes": "as"}, "axes is 'as'; expected 's', 'sa' or 'sas'"),
+        ([0, 1, 2], {"level": "field"}, "level is 'field'"),
+        ([0, 1, 2], {"true_reward": [0, 1]}, "true_reward has shape"),
+        ([0, 1, 2], {"temperature": -1}, "temperature is -1"),
+    ],
+)
+def test_what_is_no_reward(reward, options, message):
+    mdp, _ = gallery.fork()
+    with pytest.raises(InvalidArgument, match=message):
+        judge_reward(reward, mdp, **{"true_reward": [0, 1, 3], **options})
+
+
+def test_a_model_has_no_reward():
+    mdp, _ = gallery.fork()
+    with pytest.raises(InvalidArgument, match=r"expected true_reward=\.\.\., or an environment"):
+        judge_reward([0, 1, 2], mdp)
+
+
+def test_trivial_and_opposite_rewards():
+    mdp, _ = gallery.fork()
+    nothing = judge_reward([5, 0, 0], mdp, true_reward=[0, 1, 3])
+    assert nothing.starc.exact == HALF
+    assert nothing.scale is None
+    assert nothing.regret.exact == 2
+    assert nothing.least_regret.exact == 0
+    assert judge_reward([5, 0, 0], mdp, true_reward=[0, 2, 2]).equivalent
+    opposite = judge_reward([0, 3, 1], mdp, true_reward=[0, 1, 3])
+    assert (opposite.starc.exact, opposite.angle.exact, opposite.regret.exact, opposite.share.exact) == (1, -1, 2, 1)
+
+
+def test_long_problems_are_answered_in_balls():
+    rng = np.random.default_rng(5)
+    mdp = MDP.normalized(rng.random((5, 3, 5)), np.ones(5) / 5, horizon=40)
+    true = rng.normal(size=(5, 3))
+    verdict = judge_reward(true + rng.normal(size=(5, 3)) / 8, mdp, true_reward=true, temperature=1)
+    assert verdict.level == "ball"
+    assert verdict.equivalent is False
+    assert verdict.regret.value > 0
+    assert verdict.starc.radius < 1e-60
+    assert verdict.starc_minimal is None
+    assert "the minimal form is left out" in str(verdict)
+    again = judge_reward(true, mdp, true_reward=true)
+    assert again.equivalent is None or again.equivalent
+
+
+def test_report():
+    mdp, _ = gallery.fork()
+    text = str(judge_reward([0, 3, 1], mdp, true_reward=[0, 1, 3], temperature=1, name="learned"))
+    assert text.startswith(
+        "learned is not the true reward up to shaping; optimal actions differ\njudged: [s], in exact"
+    )
+    assert "t=0, s=0   true: [1]   learned: [0]" in text
+    assert "soft-optimal policies leave" in text
+    same = judge_reward([0, 1, 3], mdp, true_reward=[0, 1, 3], name="learned")
+    assert str(same).startswith("learned is the true reward up to shaping: it has the same soft-optimal policies")
+    twice = judge_reward([0, 2, 6], mdp, true_reward=[0, 1, 3], name="learned")
+    assert str(twice).startswith("learned is 2 times the true reward up to shaping: it has the same optimal policies")
+    row = json.loads(json.dumps(twice.as_json()))
+    assert row["scale"] == {"value": 2.0, "exact": "2"}
+    assert row["equivalent"] is False
+
+
+def test_an_environment_has_the_true_reward(require_extra):
+    require_extra("gym")
+    mdp, _ = gallery.fork()
+    env = to_gymnasium(mdp, [0, 1, 3])
+    assert judge_reward([0, 1, 3], env).equivalent
+    assert judge_reward([0, 1, 3], env, true_reward=[0, 3, 1]).starc.exact == 1
+    stub = SimpleNamespace(unwrapped=SimpleNamespace(mdp=mdp, reward=np.array([0.0, 0.5, 1.5])))
+    assert judge_reward([0, 1, 3], stub).scale.exact == 2
