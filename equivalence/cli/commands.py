@@ -296,12 +296,20 @@ def judge(
 
 
 @app.command()
-def targets(json: Json = False) -> None:
+def targets(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A module or a part of a name, as airl; without it, all of them.")
+    ] = "",
+    json: Json = False,
+) -> None:
     """List what `judge` can judge: each target with what a function of it takes and returns, in plain arrays."""
+    chosen = [target for target in TARGETS.values() if name.lower() in target.name.lower()]
+    if not chosen:
+        raise InvalidArgument(f"no target has {name!r} in its name; `equivalence targets` lists them all")
     if json:
-        print(targets_as_json(TARGETS.values()))
+        print(targets_as_json(chosen))
     else:
-        _show(target_list(TARGETS.values()))
+        _show(target_list(chosen))
 
 
 def _console() -> Console:

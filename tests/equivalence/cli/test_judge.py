@@ -31,6 +31,11 @@ def reward_in_place_of_energy(energy):
 def unshifted(energy):
     return np.log(np.exp(-energy).sum())
 
+def gradient_to_theta(transition, initial, horizon, discount, features, theta, expert):
+    weights = np.exp(-features @ theta)
+    policy = weights / weights.sum(axis=1, keepdims=True)
+    return np.einsum("s,sa,sak->k", initial, policy, features) - expert
+
 class Model:
     @staticmethod
     def log_partition(energy):
@@ -180,6 +185,39 @@ def test_every_target_is_listed_with_its_arrays():
     assert signature(TARGETS["causal.gradient"]) == gradient
     both = "(energy [n], sampler [n], data [n], log_normalizer) -> (energy [n], log_normalizer)"
     assert signature(TARGETS["gan.discriminator_gradient"]) == both
+
+
+def test_targets_by_a_part_of_their_names():
+    names = [row["target"] for row in json.loads(run("targets", "airl.disc", "--json").stdout)]
+    assert names == [name for name in TARGETS if "airl.disc" in name]
+    assert "\nairl.discriminator_loss\n" in run("targets", "AIRL").stdout
+    result = run("targets", "nonesuch")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no target has 'nonesuch' in its name" in result.stderr
+
+
+def test_conventions_are_options(project):
+    to = (
+        "--to",
+        "causal.gradient",
+        "--kind",
+        "horizons=[1]",
+        "--kind",
+        "terminal=false",
+        "--kind",
+        "largest_reward=9",
+        "--instances",
+        20,
+    )
+    conventions = ("--features", "--costs", "--transition-axes", "xsa", "--kind", "unavailable=false")
+    result = run("judge", "mine:gradient_to_theta", *to, *conventions)
+    assert result.exit_code == 0, result.stdout
+    assert run("judge", "mine:gradient_to_theta", *to, *conventions[:1]).exit_code == 1
+    result = run("judge", "mine:log_partition", "--to", "ebm.log_partition", "--costs")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "ebm.log_partition takes no costs" in result.stderr
+    result = run("judge", "mine:log_partition", "--to", "ebm.log_partition", "--framework", "flax")
+    assert "framework is 'flax'; expected 'numpy' or 'jax' or 'torch'" in result.stderr
 
 
 def test_targets_as_json():
