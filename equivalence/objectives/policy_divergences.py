@@ -24,7 +24,9 @@ The gradient to the policy has the slope to rho for a reward, and its value to g
     g = dD_f/drho = f'(rho / rho_E), and normalized g = (f'(n / n_E) - E_n f'(n / n_E)) / M
 
 Without a horizon a policy is [s, a], and so are its gradients, with rho(s) for gamma^t mu_t(s) and one V. Episodes have
-the trajectory KL sum_s,a rho(s, a) log(pi / pi_E); that of endless trajectories is infinite wherever it is not 0.
+the trajectory KL sum_s,a rho(s, a) log(pi / pi_E). Trajectories without end, whatever the discount, come to stay in
+states that are visited for ever: if the policies differ in one of them, KL is infinite; else what they do before is an
+episode, and its KL that of the whole.
 
 Tables are free in these gradients; a policy stays one, so only differences within a row (t, s) count, and formulas that
 agree on policies give rows that differ by a constant.
@@ -42,7 +44,7 @@ import numpy as np
 from equivalence.objectives.f_divergences import divergence_of_measures, gradient_to_p
 from equivalence.objectives.f_generators import Generator, generator
 from equivalence.objectives.laws import first
-from mdps import MDP, InvalidArgument, OutOfReach, marginals, occupancy, policy_value, scalars
+from mdps import MDP, InvalidArgument, marginals, occupancy, policy_value, scalars
 from mdps.arguments import checked_expert, checked_policy, expected_reward
 from mdps.occupancy import checked_axes, state_marginals
 
@@ -58,8 +60,9 @@ def trajectory_kl(mdp: MDP, policy: Any, expert_policy: Any) -> Any:
     """KL(p_pi || p_E) = sum_t E_{mu_t}[KL(pi_t || pi_E,t)] of the laws of trajectories, in nats; none is listed.
 
     policy and expert_policy [s, a] or [t, s, a].
-    Errors: `InvalidArgument` where the policy gets to do what the expert never does: infinite.
-    `OutOfReach` for trajectories without end. Cost: one forward recursion.
+    Errors: `InvalidArgument` where it is infinite: where the policy gets to do what the expert never does, and where
+    the two differ in a state that is visited for ever. `OutOfReach` for sparse models that are discounted without end.
+    Cost: one forward recursion; without a horizon a linear system.
 
     >>> from fractions import Fraction
     >>> from mdps import gallery
@@ -68,7 +71,7 @@ def trajectory_kl(mdp: MDP, policy: Any, expert_policy: Any) -> Any:
     >>> trajectory_kl(mdp, half, half)
     0
     """
-    visited, ours, theirs = _policies(mdp, policy, expert_policy)
+    mdp, visited, ours, theirs = _policies(mdp, policy, expert_policy)
     seen = ~scalars.zero_mask(visited)
     terms = scalars.over(
         seen,
@@ -85,12 +88,20 @@ def trajectory_kl_gradient(mdp: MDP, policy: Any, expert_policy: Any) -> PolicyG
     """dKL/dpi = mu_t(s) (log(pi/pi_E) + 1 + P W) and dKL/dpi_E = -mu_t(s, a) / pi_E, each [..., t, s, a].
 
     Only differences within a row (t, s) count, see `tangent`.
-    Errors: `InvalidArgument` where KL is infinite, and where pi = 0 at a state that is reached: the slope is infinite.
+    Errors: `InvalidArgument` where KL is infinite, and where its slope is: pi = 0 at a state that is reached, or a
+    choice in a state that is visited for ever.
     """
-    visited, ours, theirs = _policies(mdp, policy, expert_policy)
+    choices = mdp.available.sum(axis=-1) > 1
+    mdp, visited, ours, theirs = _policies(mdp, policy, expert_policy)
+    cut = choices & mdp.terminal
+    if cut.any():
+        raise InvalidArgument(
+            f"the slope of KL is infinite at policy{first(cut)}: that state is visited for ever, and any other policy "
+            "there is infinitely far; give a horizon, or take occupancies"
+        )
     zero = scalars.constant(0, visited)
     endless = mdp.horizon is None
-    reached = occupancy(mdp, policy, axes="s") if endless else state_marginals(mdp, policy)[..., :-1, :]
+    reached = occupancy(mdp, ours, axes="s") if endless else state_marginals(mdp, ours)[..., :-1, :]
     available = mdp.available if endless else mdp.available[..., None, :, :]
     here = ~scalars.zero_mask(reached)[..., None] & available
     steep = here & scalars.zero_mask(ours)
@@ -99,7 +110,7 @@ def trajectory_kl_gradient(mdp: MDP, policy: Any, expert_policy: Any) -> PolicyG
     ratio = scalars.over(here, lambda x, y: scalars.log(x) - scalars.log(y), ours, theirs, otherwise=zero)
     to_expert = scalars.over(~scalars.zero_mask(visited), lambda m, y: -m / y, visited, theirs, otherwise=zero)
     if endless:
-        to_policy = through_occupancy(mdp, policy, ratio) + np.where(here, reached[..., None], zero)
+        to_policy = through_occupancy(mdp, ours, ratio) + np.where(here, reached[..., None], zero)
         return PolicyGradient(to_policy, to_expert)
     ahead = np.full(mdp.initial.shape, zero, dtype=visited.dtype)
     slopes = []
@@ -177,20 +188,45 @@ def through_occupancy(mdp: MDP, policy: Any, slope: np.ndarray) -> np.ndarray:
     return np.stack(steps, axis=-3)
 
 
-def _policies(mdp: MDP, policy: Any, expert_policy: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The marginals of a policy (in episodes its visits), and both policies, where KL is finite."""
-    if mdp.horizon is None and mdp.discount != 1:
-        raise OutOfReach(
-            "KL of trajectories without end is infinite wherever it is not 0; give a horizon, or take occupancies"
-        )
+def _policies(mdp: MDP, policy: Any, expert_policy: Any) -> tuple[MDP, np.ndarray, np.ndarray, np.ndarray]:
+    """The marginals of a policy (without a horizon its visits), and both policies, where KL is finite.
+
+    The model comes first: of endless trajectories it is that of the episodes before they come to stay.
+    """
     ours, theirs = checked_policy(mdp, policy), checked_policy(mdp, expert_policy, "expert_policy")
-    visited = occupancy(mdp, policy) if mdp.horizon is None else marginals(mdp, policy)
+    if mdp.horizon is None and mdp.discount != 1:
+        mdp, ours, theirs = _until_they_stay(mdp, ours, theirs)
+    visited = occupancy(mdp, ours) if mdp.horizon is None else marginals(mdp, ours)
     stray = ~scalars.zero_mask(visited) & scalars.zero_mask(theirs)
     if stray.any():
         raise InvalidArgument(
             f"KL of trajectories is infinite: expert_policy{first(stray)} is 0, and the policy gets to do that"
         )
-    return visited, ours, theirs
+    return mdp, visited, ours, theirs
+
+
+def _until_they_stay(mdp: MDP, ours: np.ndarray, theirs: np.ndarray) -> tuple[MDP, np.ndarray, np.ndarray]:
+    """Undiscounted episodes that end in states visited for ever, and both policies of them.
+
+    Such a state can be come back to from wherever the policy leads from it.
+    """
+    taken = ~scalars.zero_mask(ours)
+    leads: Any = np.eye(mdp.n_states, dtype=bool) | (mdp.support & taken[..., None]).any(axis=-2)
+    for _ in range(mdp.n_states.bit_length()):
+        leads = leads @ leads
+    reached = (leads & ~scalars.zero_mask(mdp.initial)[..., None]).any(axis=-2)
+    staying = reached & taken.any(axis=-1) & (leads <= np.swapaxes(leads, -1, -2)).all(axis=-1)
+    zero, one = scalars.constant(0, mdp.initial), scalars.constant(1, mdp.initial)
+    gap = scalars.over(np.broadcast_to(staying[..., None], ours.shape), np.subtract, ours, theirs, otherwise=zero)
+    different = ~scalars.zero_mask(gap)
+    if different.any():
+        raise InvalidArgument(
+            f"KL of trajectories is infinite: policy and expert_policy differ at {first(different)}, and that state is "
+            "visited for ever; give a horizon, or take occupancies"
+        )
+    transition = np.where(staying[..., None, None], zero, mdp.transition)
+    ours, theirs = (np.where(staying[..., None], zero, table) for table in (ours, theirs))
+    return MDP(transition, mdp.initial, horizon=None, discount=one), ours, theirs
 
 
 def _occupancies(mdp: MDP, policy: Any, expert: Any, axes: str) -> tuple[np.ndarray, np.ndarray]:

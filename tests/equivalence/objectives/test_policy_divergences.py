@@ -1,5 +1,7 @@
 """Divergences between policies against sums over every trajectory."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from flint import arb, fmpq
@@ -19,7 +21,7 @@ from enumeration import (
 from equivalence.objectives import f_divergences as fd, policy_divergences as pd
 from equivalence.objectives.f_generators import GENERATORS
 from instances import KINDS, models_of, shape_of
-from mdps import MDP, InvalidArgument, OutOfReach, occupancy, scalars, trajectories
+from mdps import MDP, InvalidArgument, occupancy, scalars, trajectories
 from mdps.random_models import random_distribution, random_policy, random_reward
 from mdps.scalars.balls import precision
 from textbook_divergences import divergence
@@ -268,6 +270,41 @@ def test_without_a_horizon(number):
     assert met == number // 2
 
 
+def test_endless_trajectories_that_come_to_stay():
+    """Where policies agree in what is visited for ever, KL is that of episodes; where not, it is infinite."""
+    half = fmpq(1, 2)
+    zero: Any = fmpq(0)
+    for i in range(200):
+        rng = np.random.default_rng(i)
+        transition = np.full((4, 2, 4), zero, dtype=object)
+        for s, a in np.ndindex(2, 2):  # 0 and 1 are left for 2 and 3, which follow one another for ever
+            transition[s, a, :2] = random_distribution(rng, 2, full_support=True) * half
+            transition[s, a, 2:] = random_distribution(rng, 2, full_support=True) * half
+        transition[2, :, 3] = transition[3, 0, 2] = fmpq(1)
+        if i % 2:
+            transition[2, 1] = fmpq(0)  # no choice is left: there is a gradient, too
+        initial = np.append(random_distribution(rng, 2, full_support=True), [zero, zero])
+        endless = MDP(transition, initial, horizon=None, discount=fmpq(int(rng.integers(0, 4)), 4))
+        policy, expert = (random_policy(rng, endless, full_support=True) for _ in range(2))
+        expert[2:] = policy[2:]
+        stopped = np.where(np.arange(4)[:, None, None] < 2, transition, zero)
+        episodes = MDP(stopped, initial, horizon=None, discount=1)
+        ours, theirs = (np.where(np.arange(4)[:, None] < 2, x, zero) for x in (policy, expert))
+        assert pd.trajectory_kl(endless, policy, expert) == pd.trajectory_kl(episodes, ours, theirs)
+        if i % 2:
+            found = pd.trajectory_kl_gradient(endless, policy, expert)
+            truth = pd.trajectory_kl_gradient(episodes, ours, theirs)
+            assert all((x == y).all() for x, y in zip(found, truth, strict=True))
+        else:
+            finite = MDP(transition, initial, horizon=1 + i % 5, discount=1)
+            shorter, longer = (pd.trajectory_kl(m, policy, expert) for m in (finite, endless))
+            assert all(float(x) >= 0 for x in (shorter, longer - shorter))
+            expert[2] = expert[2, ::-1]
+            if (policy[2] != expert[2]).any():
+                with pytest.raises(InvalidArgument, match="that state is visited for ever"):
+                    pd.trajectory_kl(endless, policy, expert)
+
+
 @pytest.mark.parametrize("discount", [0.5, 0.99])
 def test_unlikely_actions(discount):
     """Probabilities of 1e-300 in floats: log-ratios of some 690 nats."""
@@ -291,6 +328,7 @@ def test_unlikely_actions(discount):
 
 HALVES = np.full((2, 2), 0.5)
 FLOATS = MDP([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]], [1.0, 0.0], horizon=2)
+OTHERS = np.array([[0.75, 0.25], [0.5, 0.5]])
 FIRST = np.array([[1.0, 0.0], [1.0, 0.0]])
 ENDED = np.zeros((2, 1))
 
@@ -325,9 +363,16 @@ ENDED = np.zeros((2, 1))
             "no visits to normalize",
         ),
         (
-            lambda: pd.trajectory_kl(MDP(FLOATS.transition, [1.0, 0.0], horizon=None, discount=0.5), HALVES, HALVES),
-            OutOfReach,
-            "KL of trajectories without end is infinite",
+            lambda: pd.trajectory_kl(MDP(FLOATS.transition, [1.0, 0.0], horizon=None, discount=0.5), HALVES, OTHERS),
+            InvalidArgument,
+            "differ at [0, 0], and that state is visited for ever",
+        ),
+        (
+            lambda: pd.trajectory_kl_gradient(
+                MDP(FLOATS.transition, [1.0, 0.0], horizon=None, discount=0.5), HALVES, HALVES
+            ),
+            InvalidArgument,
+            "infinite at policy[0]: that state is visited for ever",
         ),
     ],
 )
