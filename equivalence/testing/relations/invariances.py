@@ -32,6 +32,7 @@ from mdps import MDP
 SAME = ("policy", "advantage", "occupancy", "marginals", "state_marginals", "gradient")
 FACTOR = 3  # of scaling: odd, so that roots are unique in a field
 CONSTANT = fmpq(3, 2)
+ENDLESS = np.iinfo(int).max  # decisions: more than any horizon has
 
 
 def shaping(asked: Asked) -> Iterator[Pair]:
@@ -60,11 +61,11 @@ def _settled(mdp: MDP, axes: str, rows: int) -> np.ndarray:
 
 
 def lengths(mdp: MDP) -> np.ndarray:
-    """The most decisions in a trajectory from each state, [s]; S + 1 where there is no end to them."""
+    """The most decisions in a trajectory from each state, [s]; `ENDLESS` where there is no end to them."""
     most = np.zeros(mdp.n_states, dtype=int)
     for _ in range(mdp.n_states + 1):
         most = np.where(mdp.terminal, 0, 1 + (support(mdp) * most).max(axis=(1, 2)))
-    return np.minimum(most, mdp.n_states + 1)
+    return np.where(most > mdp.n_states, ENDLESS, most)
 
 
 def support(mdp: MDP) -> np.ndarray:
@@ -140,7 +141,7 @@ SHAPING = Relation(
     (*SAME, "q", "v"),
     ("mdp", "reward"),
     shaping,
-    {"max_states": 6},
+    {"max_states": 6, "terminal": True},
     meets=lambda instance: instance["mdp"].n_states > 1 and ends_in_time(instance["mdp"]),
     fitted=forwards,
 )

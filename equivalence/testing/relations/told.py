@@ -75,7 +75,11 @@ def report(
 def _worst(found: Found) -> str:
     if found.detail:
         return f"There {found.detail}."
-    sides = f"{found.lhs!r} and {found.rhs!r}, off by {found.defect:.2g}, allowed {found.allowed:.2g}"
+    sides = f"{found.lhs!r} and {found.rhs!r}"
+    if np.isinf(found.defect):
+        sides += "; expected two equal numbers"
+    else:
+        sides += f", off by {found.defect:.2g}, allowed {found.allowed:.2g}"
     return f"There {found.what}{', ' if found.place else ''}{found.place}: {sides}."
 
 

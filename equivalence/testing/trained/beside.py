@@ -22,33 +22,34 @@ def beside_expert(
     ours: np.ndarray,
     tables: tuple[Any, Any],
 ) -> dict[str, Any]:
-    """Divergences and the feature gap, of an expert policy or of an expert's counts.
+    """Divergences and the feature gap, of an expert policy, over (s, a), or of an expert's counts, over their axes.
 
     exact   the model in exact numbers, mdp in the arithmetic of the answer
     ours    occupancy [s, a] of the policy; tables: both policies in that arithmetic
     """
     pi, expert_pi = tables
-    axes = "sa"
+    axes, of_features = "sa", ""
     if features is not None:
         features = exact_numbers(features, "features")
-        axes = reward_axes(exact, features[..., 0], "features[..., k]")
+        of_features = reward_axes(exact, features[..., 0], "features[..., k]")
     met: Any = divergences.reached_pairs(exact, given.support)
     ours_met = met if mdp.horizon is None else met.any(axis=0)
     same = False
     if theirs is None:
         counts = _expert_counts(exact, expert)
         expert_axes = reward_axes(exact, counts, "expert")
-        if features is not None and expert_axes != axes:
+        if features is not None and expert_axes != of_features:
             raise InvalidArgument(
-                f"expert has axes '{expert_axes}' and features '{axes}'; expected counts over what features are of"
+                f"expert has axes '{expert_axes}' and features '{of_features}'; expected counts over what features "
+                "are of"
             )
         axes, expert_met = expert_axes, np.asarray(counts != 0, dtype=bool)
         expert_visits = scalars.convert(counts, mdp.level)
     else:
         their_met: Any = divergences.reached_pairs(exact, theirs.support)
         same = bool((same_rows(given, theirs) | ~met.any(axis=-1)).all())
-        expert_visits = _over(mdp, occupancy(mdp, expert_pi), axes)
-        expert_met = _met_over(exact, their_met if mdp.horizon is None else their_met.any(axis=0), axes)
+        expert_visits = occupancy(mdp, expert_pi)
+        expert_met = their_met if mdp.horizon is None else their_met.any(axis=0)
     visits, visits_met = _over(mdp, ours, axes), _met_over(exact, ours_met, axes)
     result: dict[str, Any] = {
         "divergences": divergences.between(visits, expert_visits, visits_met, expert_met, same=same)
@@ -65,7 +66,9 @@ def beside_expert(
         }
     if features is not None:
         phi = scalars.convert(features, mdp.level)
-        gap = ((expert_visits - visits)[..., None] * phi).sum(axis=tuple(range(len(axes))))
+        more = expert_visits - visits
+        more = more if axes == of_features else _over(mdp, more, of_features)
+        gap = (more[..., None] * phi).sum(axis=tuple(range(len(of_features))))
         if same:
             gap = gap - gap
         with precision(divergences.BITS):

@@ -12,6 +12,8 @@ A policy is a table, a function of an observation, or an object with `predict`; 
     logits         [a] for each state: the softmax of the floats that they are, in balls; -inf is probability 0.
     actions        one number for each state: the policy that always does that.
 
+A function or `predict` is asked three times in each state; where answers differ it is random, and an error says so.
+
 Rows of terminal states are not read, since nothing is decided there. An action that is not available has probability
 0, or it is an error; with `masked=True` rows are conditioned on the available actions, as action masks do.
 """
@@ -28,6 +30,7 @@ from mdps import MDP, InvalidArgument, OutOfReach, scalars
 from mdps.arguments import reward_axes
 from mdps.exactness import exact_rows, said
 
+ASKED_AGAIN = 2  # times in each state: what draws an action at random hardly gives the same one everywhere
 OUTPUTS = ("probabilities", "logits", "actions")
 ZERO: Any = fmpq(0)
 ONE: Any = fmpq(1)
@@ -215,6 +218,11 @@ def given_policy(
     ask, kind, source = _asked(policy, outputs)
     if kind not in OUTPUTS:
         raise InvalidArgument(f"outputs is {kind!r}; expected one of {', '.join(OUTPUTS)}")
+    if policy is None or isinstance(policy, (str, dict)):
+        raise InvalidArgument(
+            f"{name} is a {type(policy).__name__}; expected a table, a function of an observation, or an object with "
+            "predict()"
+        )
     table = plain(policy) if ask is None else _tabulated(mdp, ask, kind, name, observation or int, timed)
     expected = [(mdp.n_states, mdp.n_actions)[: 1 if kind == "actions" else 2]]
     if mdp.horizon is not None:
@@ -273,6 +281,8 @@ def _tabulated(
         for s in np.flatnonzero(~mdp.terminal).tolist():
             given = (observation(s),) if t is None else (observation(s), t)
             row = plain(ask(*given))
+            for _ in range(ASKED_AGAIN):
+                _check_same(row, plain(ask(*given)), kind, f"{name} in state {s}")
             at = (s,) if t is None else (t, s)
             if row.shape not in (wanted, (1, *wanted)):
                 hint = "; for one action in each state give outputs='actions'" if wanted and row.size == 1 else ""
@@ -284,6 +294,17 @@ def _tabulated(
     for at, row in rows.items():
         table[at] = row
     return table
+
+
+def _check_same(row: np.ndarray, again: np.ndarray, kind: str, where: str) -> None:
+    if not np.array_equal(row, again, equal_nan=row.dtype.kind == "f" and again.dtype.kind == "f"):
+        hint = (
+            "give a table, or a function that returns probabilities: outputs='probabilities'"
+            if kind == "actions"
+            else "turn off what is random in it, such as dropout: model.eval()"
+        )
+        said = f"{where} gives {row.tolist()}, and {again.tolist()} when asked again"
+        raise InvalidArgument(f"{said}; expected the same {kind}. {hint}")
 
 
 def _of_actions(mdp: MDP, table: np.ndarray, name: str, source: str) -> GivenPolicy:

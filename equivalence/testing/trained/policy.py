@@ -53,7 +53,8 @@ class PolicyVerdict:
     share            of the range between the best return and the worst one
     losses           where the regret comes from, the largest part first
     occupancy        [s, a], discounted expected visits, in rationals or balls
-    divergences      of occupancies (each divided by its mass), and KL of trajectories for an expert policy
+    divergences      of occupancies (each divided by its mass), over the axes of an expert's counts, and of an expert
+                     policy over (s, a), with the KL of trajectories
     feature_gap      E_expert[phi] - E_policy[phi], [k], and its Euclidean norm
     notes            what was done to the numbers that were given
     """

@@ -13,7 +13,8 @@
 
 With a horizon canonical forms have an axis t, and potentials may depend on time and are 0 at the end. The final value
 of the model belongs to both problems. Both rewards are read exactly; where fractions would grow too long everything is
-in balls, what is equal then stays undecided (None), and the largest regret is an upper bound.
+in balls, what is equal then stays undecided (None), but for multiples of the true reward itself, and the largest regret
+is an upper bound.
 Source: skalse2024; gleave2021; skalse2023; derived.
 """
 
@@ -27,7 +28,7 @@ from flint import arb, fmpq
 
 from equivalence.objectives import reward_distances
 from equivalence.testing.trained.divergences import place
-from equivalence.testing.trained.door import Problem, exact_numbers, given_reward, problem, with_actions
+from equivalence.testing.trained.door import Problem, exact_numbers, given_policy, given_reward, problem, with_actions
 from equivalence.testing.trained.figures import Figure, as_json, figure, rows
 from equivalence.testing.trained.returns import (
     NARROW,
@@ -126,7 +127,7 @@ def judge_reward(
     true_reward  [s], [s, a] or [s, a, s']; that of the environment if None
     axes         of a function: 's', 'sa' or 'sas' (s, a, s')
     observation  what a function is given for a state; the number of the state if None
-    policy       of the value-adjusted form, exact, [s, a] or [t, s, a]; all available actions alike if None
+    policy       of the value-adjusted form, [s, a] or [t, s, a]; all available actions alike if None
     temperature  alpha, for the soft regret
     level        'exact' or 'ball'; by default exact where that is quick
 
@@ -150,7 +151,10 @@ def judge_reward(
     learned, trouble = given_reward(mdp, reward, axes=axes, observation=observation, name=name)
     alpha = None if temperature is None else checked_temperature(exact_numbers(temperature, "temperature")[()], "exact")
     chosen = level or ("ball" if is_long(mdp) else "exact")
-    asked = _Asked(true, learned, chosen, policy, [*true.notes])
+    asked = _Asked(true, learned, chosen, None, [*true.notes])
+    if policy is not None:
+        reference = given_policy(mdp, policy)
+        asked = asked._replace(policy=reference.exact, notes=[*true.notes, *reference.notes])
     own_axes = reward_axes(mdp, learned)
     entries = int({"s": ~mdp.terminal, "sa": mdp.available, "sas": mdp.support}[own_axes].sum())
     with precision(BITS):
@@ -192,10 +196,12 @@ class _Asked(NamedTuple):
 
 def _distances(asked: _Asked, trouble: str) -> dict[str, Any]:
     mdp, learned, true = asked.at_level()
-    policy = None if asked.policy is None else scalars.convert(exact_numbers(asked.policy, "policy"), asked.level)
+    policy = None if asked.policy is None else scalars.convert(asked.policy, asked.level)
     x, y = (reward_distances.value_adjusted(mdp, r, policy=policy, reached=True) for r in (learned, true))
     equivalent = _equal(x, y)
     scale = _scale(x, y, equivalent)
+    if asked.level == "ball" and (factor := _plain_factor(asked)) is not None:
+        equivalent, scale = factor == 1 or equivalent, figure(factor)
     result = {"equivalent": equivalent, "scale": scale, "angle": _angle(x, y), "starc": _distance(x, y, scale)}
     size = (mdp.horizon or 1) * mdp.n_states
     if size > LARGEST_PROJECTION:
@@ -234,6 +240,24 @@ def _scale(x: np.ndarray, y: np.ndarray, equivalent: bool | None) -> Figure | No
     else:
         candidate = x[at] / y[at]
     return figure(candidate) if scalars.zero_mask(x - candidate * y).all() else None
+
+
+def _plain_factor(asked: _Asked) -> Any:
+    """The rational k > 0 with r = k r_true at every (s, a), exactly; None where there is none.
+
+    It decides without canonical forms. Where there is a final value, which belongs to both problems, only k = 1 does.
+    """
+    mdp = asked.true.mdp
+    given: tuple[Any, Any] = asked.learned, asked.true.reward
+    learned, true = (expected_reward(mdp, r)[mdp.available] for r in given)
+    if {type(x) for x in (*learned, *true)} != {fmpq}:
+        return None
+    live = np.flatnonzero(true != 0)
+    if not len(live):
+        return None
+    k = learned[live[0]] / true[live[0]]
+    ends = bool(np.asarray(mdp.final_value != 0, dtype=bool).any())
+    return k if k > 0 and not (ends and k != 1) and (learned == k * true).all() else None
 
 
 def _angle(x: np.ndarray, y: np.ndarray, weights: Any = 1) -> Figure | None:

@@ -3,6 +3,7 @@
 import json
 from fractions import Fraction
 from inspect import signature
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from equivalence.testing import NotEstablished, Refuted
 from equivalence.testing.museum import PIECES, causal, control, held_out, paths, policies, spaces
 from equivalence.testing.museum.passes import backups, masks, visits_of
 from equivalence.testing.relations import RELATIONS, assert_relation, check_relation, related
-from mdps import InvalidArgument
+from equivalence.testing.relations.invariances import ends_in_time
+from mdps import MDP, InvalidArgument, soft_solution
 
 RETURNS = {
     "soft_solution.v": "v",
@@ -509,3 +511,34 @@ def test_tests_of_relations():
     with pytest.raises(Refuted):
         assert_relation(control.policy_of_ratios_of_q, "normalization", returns="policy", instances=10)
     assert assert_relation(control.policy_of_advantages, "normalization", returns="policy", instances=3).holds
+
+
+def test_shaping_is_asked_where_every_trajectory_ends():
+    """Staying for ever is no end, however long the horizon; code that is not made for ends is not asked."""
+    stay: Any = [[[0, 1], [0, 1]], [[0, 1], [0, 1]]]
+    for horizon in (1, 3, 100):
+        assert not ends_in_time(MDP(stay, [1, 0], horizon=horizon))
+    assert ends_in_time(MDP([[[0, 1]], [[0, 0]]], [1, 0], horizon=1))
+
+    def without_discount(transition, initial, horizon, discount, reward):
+        return soft_solution(MDP(transition, initial, horizon=horizon), reward).policy
+
+    verdict = check_relation(without_discount, "shaping", returns="policy", largest_reward=10)
+    assert verdict.outcome == "violated"
+    assert verdict.arguments[3] < 1  # the smallest instance found shows the mistake
+    with pytest.raises(InvalidArgument, match=r"shaping assumes every trajectory ends .*terminal=False does not"):
+        check_relation(without_discount, "shaping", returns="policy", terminal=False)
+    with np.errstate(all="ignore"):
+        overflowing = check_relation(overflowing_policy, "permuted_states", returns="policy", terminal=False)
+    assert "nan and nan; expected two equal numbers" in overflowing.message
+
+
+def overflowing_policy(transition, initial, horizon, discount, reward):
+    """Exponentials of large rewards are infinite."""
+    available = transition.any(axis=2)
+    v, steps = np.zeros(len(initial)), []
+    for _ in range(horizon):
+        weights = np.where(available, np.exp(reward + discount * transition @ v), 0)
+        v = np.log(weights.sum(axis=1))
+        steps.insert(0, weights / weights.sum(axis=1)[:, None])
+    return np.array(steps)

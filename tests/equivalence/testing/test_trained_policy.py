@@ -159,6 +159,7 @@ def flat(table, shape, support):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_divergences_are_those_of_enumerated_counts(kind):
+    """Over (s, a) of an expert policy, whatever features are over; of counts over the axes that these have."""
     for i, (mdp, _, axes, reward, (policy, expert), rng) in enumerate(drawn(kind, every=7)):
         if i % 4 == 1:
             policy, expert = expert, policy
@@ -174,28 +175,8 @@ def test_divergences_are_those_of_enumerated_counts(kind):
             continue
         verdict = judge_policy(policy, mdp, reward=reward, expert_policy=expert, features=features)
         found = verdict.divergences
-        indices = [{index for index, x in table.items() if x != 0} for table in tables]
-        both = sorted(indices[0] | indices[1])
-        p, q = ([table.get(index, fmpq(0)) for index in both] for table in tables)
-        p, q = [x / sum(p) for x in p], [x / sum(q) for x in q]
-        assert number(found["total variation"]) == sum(abs(x - y) for x, y in zip(p, q, strict=True)) / 2
-        if indices[0] <= indices[1]:
-            chi2 = sum(((x - y) ** 2 / y for x, y in zip(p, q, strict=True) if y != 0), fmpq(0))
-            assert number(found["chi2(policy || expert)"]) == chi2
+        are_divergences_of(found, [expected_counts(model, law, walked, "sa") for law in laws])
         with precision(BITS):
-            p, q = ([arb(x) for x in law] for law in (p, q))
-            m = [(x + y) / 2 for x, y in zip(p, q, strict=True)]
-            js = (kl(p, m) + kl(q, m)) / 2
-            assert arb_of(found["Jensen-Shannon"]).overlaps(js)
-            for name, first, second, ours, theirs in (
-                ("KL(policy || expert)", p, q, *indices),
-                ("KL(expert || policy)", q, p, *indices[::-1]),
-            ):
-                if ours <= theirs:
-                    assert arb_of(found[name]).overlaps(kl(first, second))
-                else:
-                    assert found[name].value == np.inf
-                    assert "never does" in found[name].where
             laws = [[arb(x) for x in law] for law in laws]
             for name, first, second in (
                 ("KL of trajectories (policy || expert)", *laws),
@@ -206,16 +187,41 @@ def test_divergences_are_those_of_enumerated_counts(kind):
                 else:
                     assert arb_of(found[name]).overlaps(kl(first, second))
         for k, gap in enumerate(verdict.feature_gap):
+            both = {*tables[0], *tables[1]}
             expected = sum(
-                ((t[1].get(index, 0) - t[0].get(index, 0)) * features[(*index, k)] for t in [tables] for index in both),
+                ((tables[1].get(index, 0) - tables[0].get(index, 0)) * features[(*index, k)] for index in both),
                 fmpq(0),
             )
             assert number(gap) == expected
         counts = occupancy(mdp, expert, axes=axes)
         from_counts = judge_policy(policy, mdp, reward=reward, expert=counts, features=features)
-        assert {k: str(x) for k, x in found.items() if "traj" not in k} == {
-            k: str(x) for k, x in from_counts.divergences.items()
-        }
+        are_divergences_of(from_counts.divergences, tables)
+        assert list(map(str, from_counts.feature_gap)) == list(map(str, verdict.feature_gap))
+
+
+def are_divergences_of(found, tables):
+    """The divergences found are those of two tables of counts by index."""
+    indices = [{index for index, x in table.items() if x != 0} for table in tables]
+    both = sorted(indices[0] | indices[1])
+    p, q = ([table.get(index, fmpq(0)) for index in both] for table in tables)
+    p, q = [x / sum(p) for x in p], [x / sum(q) for x in q]
+    assert number(found["total variation"]) == sum(abs(x - y) for x, y in zip(p, q, strict=True)) / 2
+    if indices[0] <= indices[1]:
+        chi2 = sum(((x - y) ** 2 / y for x, y in zip(p, q, strict=True) if y != 0), fmpq(0))
+        assert number(found["chi2(policy || expert)"]) == chi2
+    with precision(BITS):
+        p, q = ([arb(x) for x in law] for law in (p, q))
+        m = [(x + y) / 2 for x, y in zip(p, q, strict=True)]
+        assert arb_of(found["Jensen-Shannon"]).overlaps((kl(p, m) + kl(q, m)) / 2)
+        for name, first, second, ours, theirs in (
+            ("KL(policy || expert)", p, q, *indices),
+            ("KL(expert || policy)", q, p, *indices[::-1]),
+        ):
+            if ours <= theirs:
+                assert arb_of(found[name]).overlaps(kl(first, second))
+            else:
+                assert found[name].value == np.inf
+                assert "never does" in found[name].where
 
 
 def arb_of(figure):
@@ -397,6 +403,7 @@ def test_rows_are_distributions_as_stated_or_it_is_said():
         ([[0.5, 0.5], [1, 0]], {"level": "float"}, "level is 'float'; expected 'exact', 'ball' or None"),
         (lambda s: s, {}, r"policy gives shape \(\) in state 0; expected \(2,\).*outputs='actions'"),
         (SimpleNamespace(predict=lambda s: s), {"outputs": "logits"}, "gives actions, not logits"),
+        (None, {}, "policy is a NoneType; expected a table, a function"),
         ([[0.5, 0.5], [1, 0]], {"features": [[1], [1]]}, "features were given without an expert"),
         (
             [[0.5, 0.5], [1, 0]],
@@ -410,6 +417,39 @@ def test_rows_are_distributions_as_stated_or_it_is_said():
 def test_what_is_no_policy(policy, options, message):
     with pytest.raises(InvalidArgument, match=message):
         judge_policy(policy, two_states(), reward=[0, 1], **options)
+
+
+def test_what_answers_at_random_is_no_policy():
+    """Three answers in each of forty states are not all the same by accident."""
+    rng = np.random.default_rng()
+    mdp = MDP(np.tile(np.eye(40)[:, None], (1, 2, 1)), np.full(40, 1 / 40), horizon=1)
+    drawing = SimpleNamespace(predict=lambda s: (rng.integers(2), None))
+    for policy, options, hint in (
+        (drawing, {}, "outputs='probabilities'"),
+        (lambda s: rng.integers(2), {"outputs": "actions"}, "outputs='probabilities'"),
+        (lambda s: rng.dirichlet([1, 1]), {}, "model.eval()"),
+        (lambda s: rng.normal(size=2), {"outputs": "logits"}, "model.eval()"),
+    ):
+        with pytest.raises(InvalidArgument, match="when asked again; expected the same") as raised:
+            judge_policy(policy, mdp, reward=np.zeros(40), **options)
+        assert hint in str(raised.value)
+
+
+def test_features_do_not_change_the_divergences():
+    """Those of an expert policy are over (s, a), whatever features are over."""
+    mdp, _ = gallery.noisy_walk()
+    policy, expert_policy = [[0.5, 0.5], [0.25, 0.75]], [[0.75, 0.25], [0.5, 0.5]]
+    plainly = judge_policy(policy, mdp, reward=[0, 1], expert_policy=expert_policy)
+    counts = occupancy(mdp, scalars.convert(expert_policy, "exact")) - plainly.occupancy
+    for shape in ((2,), (2, 2), (2, 2, 2)):
+        features = np.arange(2 * np.prod(shape)).reshape(*shape, 2)
+        verdict = judge_policy(policy, mdp, reward=[0, 1], expert_policy=expert_policy, features=features)
+        assert list(map(str, verdict.divergences.values())) == list(map(str, plainly.divergences.values()))
+        visits = {1: counts.sum(axis=1), 2: counts, 3: counts[..., None] * mdp.transition}[len(shape)]
+        for k, gap in enumerate(verdict.feature_gap):
+            assert gap.exact == sum(
+                Fraction(int(x.p), int(x.q)) * int(y) for x, y in zip(visits.flat, features[..., k].flat, strict=True)
+            )
 
 
 def test_actions_that_are_not_available():

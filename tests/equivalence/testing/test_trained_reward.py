@@ -371,3 +371,22 @@ def test_an_environment_has_the_true_reward(require_extra):
     assert judge_reward([0, 1, 3], env, true_reward=[0, 3, 1]).starc.exact == 1
     stub = SimpleNamespace(unwrapped=SimpleNamespace(mdp=mdp, reward=np.array([0.0, 0.5, 1.5])))
     assert judge_reward([0, 1, 3], stub).scale.exact == 2
+
+
+def test_multiples_of_the_true_reward_are_decided_where_the_problem_is_long():
+    rng = np.random.default_rng(0)
+    transition = rng.dirichlet(np.ones(5), size=(5, 3))
+    reward = rng.integers(-8, 8, size=(5, 3)) / 4
+    for final in (0, 1):
+        mdp = MDP(transition, np.full(5, 0.2), horizon=40, final_value=np.full(5, final / 2) * np.arange(5))
+        for k in (0.5, 1, 3):
+            verdict = judge_reward(k * reward, mdp, true_reward=reward, temperature=1)
+            assert verdict.level == "ball"
+            assert verdict.starc.is_zero == (k == 1 or not final)
+            assert verdict.equivalent is (k == 1)
+        assert verdict.starc.value < 1
+        assert judge_reward(reward + 2.0**-40 * np.eye(5, 3), mdp, true_reward=reward).equivalent is False
+    policy = np.full((5, 3), 1 / 3)  # floats, read as every policy
+    assert judge_reward(
+        2 * reward, MDP(transition, np.full(5, 0.2), horizon=2), true_reward=reward, policy=policy
+    ).scale
