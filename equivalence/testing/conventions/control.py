@@ -93,7 +93,7 @@ def _parts(target: Target, given: dict[str, Any], c: Control) -> tuple[Any, ...]
     if name == "policy_value":
         return (np.array(_values(x, policies, c)),)
     if name == "occupancy":
-        return (_visits(x, policies, target.layout.counts, given["mdp"], c),)
+        return (_visits(x, policies[: x.horizon], target.layout.counts, given["mdp"], c),)
     rows, joints = _marginals(x, policies, c)
     return (np.array(rows if name == "state_marginals" else joints),)
 
@@ -198,6 +198,10 @@ def _backup(x: Setting, q: np.ndarray, policy: np.ndarray, c: Control) -> np.nda
     number = np.maximum(x.available.sum(axis=-1), 1)
     if c.backup == "max":
         return scalars.largest(q, where=x.available, otherwise=zero)
+    if c.backup == "over all":
+        return (
+            x.alpha_v * scalars.logsumexp(q / x.alpha_v, axis=(-2, -1), where=x.available, otherwise=zero) + 0 * q[:, 0]
+        )
     if c.backup == "mean":
         return np.where(x.available, q, zero).sum(axis=-1) / number
     if c.backup == "no entropy":
@@ -242,6 +246,8 @@ def _policy(x: Setting, q: np.ndarray, c: Control) -> np.ndarray:
         if (scalars.zero_mask(total) & here.any(axis=-1)).any():
             raise OutOfReach("the action values of a state sum to 0")
         return values / np.where(here.any(axis=-1), total, one)[:, None]
+    if c.policy == "over states":
+        return scalars.log_normalized((q / x.alpha_policy).T, where=here.T, otherwise=zero)[1].T
     return scalars.log_normalized(q / x.alpha_policy, where=here, otherwise=zero)[1]
 
 
@@ -329,7 +335,9 @@ def _vanishing(c: Control) -> Control:
 
 def _gradient(x: Setting, given: Mapping[str, Any], axes: str, policies: list[Any], c: Control) -> np.ndarray:
     mdp, expert = given["mdp"], given["expert"]
-    visits = _visits(x, policies, axes, mdp, c)
+    if c.gradient == "to the expert":
+        return given["reward"]
+    visits = _visits(x, policies[:1] if c.visits == "first" else policies, axes, mdp, c)
     if c.visits == "frequencies":
         visits = _frequencies(visits)
     elif c.visits == "mean over steps":

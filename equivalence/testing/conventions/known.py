@@ -11,6 +11,7 @@ from typing import Any
 
 from equivalence.testing.conventions.control import Control, control
 from equivalence.testing.conventions.given import Given, concerns, given
+from equivalence.testing.conventions.imitation import MISTAKES as IMITATION, Imitation, imitation, is_imitation
 from equivalence.testing.conventions.known_given import GIVEN
 from equivalence.testing.conventions.mistake import OUTPUT as _OUTPUT, KnownMistake, known as _known
 from equivalence.testing.conventions.output import Answered, answered
@@ -53,6 +54,8 @@ CONTROL = (
     _known("hard maximum and greedy policy", "plain control: maximum and argmax", backup="max", policy="greedy"),
     _known("greedy policy", "the policy is the argmax of soft Q", policy="greedy"),
     _known("optimistic backup", "log E exp(V) in place of E V: control hopes for its luck", backup="optimistic"),
+    _known("soft maximum over everything", "one V for all states: log sum exp over states too", backup="over all"),
+    _known("softmax over states", "states compete within an action: columns sum to 1", policy="over states"),
     _known("mean of Q", "V is the mean of Q over actions", backup="mean"),
     _known("log mean exp", "entropy relative to the uniform policy: V is lower by alpha log A", backup="logmeanexp"),
     _known("entropy forgotten in V", "V = E_pi Q: the entropy of the policy is left out", backup="no entropy"),
@@ -138,6 +141,8 @@ CONTROL = (
         visits="frequencies",
     ),
     _known("expert left out", "the term of the expert is missing", expert="absent"),
+    _known("first step alone", "later values are detached: what follows the first step has no slope", visits="first"),
+    _known("derivative to the expert", "the derivative to another argument: the reward", gradient="to the expert"),
     *_OUTPUT[1:],
     *_SIZES_OF_MODELS,
 )
@@ -262,6 +267,8 @@ SPACES = (
     _known("expectation under the sampler", "E_q[E] in place of E_p[E]", expectation="under the sampler"),
     _known("data and samples swapped", "p and q have changed places", expectation="swapped"),
     _known("energy twice", "2 E", energy="twice"),
+    _known("divergence the other way", "KL(model || data) is descended", objective="reverse"),
+    _known("softmax twice", "probabilities are given to a loss that takes logits", objective="softmax twice"),
     *_OUTPUT[1:],
     _known("mean over outcomes", "divided by n: a mean, expected a sum", factor="over n"),
 )
@@ -291,6 +298,8 @@ def _family(target: Target) -> tuple[tuple[KnownMistake, ...], Any, Callable[...
         return PATHS, Paths(), paths
     if target.name in ON_CONTROL or target.name.startswith("soft_solution"):
         return CONTROL, Control(), control
+    if is_imitation(target):
+        return IMITATION, Imitation(), imitation
     if not target.on_model:
         told = (m for m in GIVEN if any(concerns(target, switch, value) for switch, value in m.changes))
         return tuple(told), Given(), given

@@ -70,8 +70,8 @@ def _factor(given: dict[str, Any], name: str) -> Any:
     if name == "one":
         return None
     size = name.split()[-1]
-    if size == "2":
-        return 2
+    if size in ("0", "2"):
+        return int(size)
     if "mdp" not in given:
         return sizes(given).get("n") if size == "n" else None
     mdp = given["mdp"]

@@ -35,6 +35,7 @@ class Spaces:
     expectation: str = "given"  # under the sampler, under uniform, swapped
     discriminator: str = "given"  # D (1 - D) in place of D, logit
     base: str = "counting"  # uniform
+    objective: str = "likelihood"  # reverse, softmax twice
     sign: str = "given"
     factor: str = "one"
     layout: str = "given"
@@ -225,6 +226,8 @@ def _of_model(name: str, x: _Space) -> Any:
         return log_z
     if name == "ebm.law":
         return law
+    if name == "ebm.gradient" and x.c.objective != "likelihood":
+        return _other_gradient(x, law)
     if name == "ebm.gradient":
         return law if x.c.terms == "model alone" else law - x.data
     if x.c.terms == "data alone":
@@ -232,6 +235,17 @@ def _of_model(name: str, x: _Space) -> Any:
     if x.c.normalized == "singleton":  # log_softmax over an axis of length 1
         return 0 * log_z
     return -inner(x.data, x.energy) - log_z
+
+
+def _other_gradient(x: _Space, law: np.ndarray) -> np.ndarray:
+    """pi (u - E_pi u) for u = log pi - log p, of KL(pi || p), or u = softmax(pi) - p, of the cross entropy of pi."""
+    if x.c.objective == "reverse":
+        if scalars.zero_mask(x.data).any():
+            raise OutOfReach("the divergence is infinite")
+        slope = -x.energy - x.log_partition - scalars.log(x.data)
+    else:
+        slope = scalars.log_normalized(law)[1] - x.data
+    return law * (slope - inner(law, slope))
 
 
 def _generator_loss(x: _Space) -> Any:
@@ -267,6 +281,8 @@ def _guided_gradient(x: _Space, terms: np.ndarray, exists: np.ndarray) -> np.nda
     share = scalars.log_normalized(terms, where=exists)[1]
     if x.c.terms == "model alone":
         data = 0 * data
+    if x.c.terms == "data alone":
+        return data
     if x.c.weight_gradient == "through":
         return data - share * x.share(of_data=False)
     if x.c.normalized == "not":

@@ -173,7 +173,7 @@ def stop_gradient_forgotten(energy, sampler, data, log_normalizer):
     return jax.grad(loss)(energy)
 
 
-@wrong("gcl.gradient", guided_gradient, "unknown", **SMALL)
+@wrong("gcl.gradient", guided_gradient, "term of the data alone", **SMALL)
 def stop_gradient_around_the_partition_function(energy, sampler, data, log_normalizer):
     """More is frozen than the weights: nothing holds energies up that the data do not show."""
 
@@ -184,7 +184,7 @@ def stop_gradient_around_the_partition_function(energy, sampler, data, log_norma
     return jax.grad(loss)(energy)
 
 
-@wrong("gan.discriminator_gradient.log_normalizer", gradient_to_log_z, "unknown", **SMALL)
+@wrong("gan.discriminator_gradient.log_normalizer", gradient_to_log_z, "zero everywhere", **SMALL)
 def log_z_frozen_with_the_target(energy, sampler, data, log_normalizer):
     """log Z stands under the stop_gradient of the density of the sampler, and never learns."""
 
@@ -201,7 +201,7 @@ def gradient_of_a_mean(energy, data):
     return jax.grad(lambda e: jnp.mean(data * log_softmax(-e)))(energy)
 
 
-@wrong("causal.gradient", dual_gradient, "unknown")
+@wrong("causal.gradient", dual_gradient, "derivative to the expert")
 def argnums_of_another_argument(transition, initial, horizon, discount, reward, expert):
     """argnums counts from 0: this is the derivative to the expert."""
     return jax.grad(dual, argnums=5)(reward, transition, initial, horizon, discount, expert)
@@ -269,7 +269,7 @@ def backward_pass_of_flipped_labels(energy, sampler, data, log_normalizer):
 # Axes and order
 
 
-@wrong("soft_solution.policy", soft_policy, "unknown", terminal=False, unavailable=False)
+@wrong("soft_solution.policy", soft_policy, "softmax over states", terminal=False, unavailable=False)
 def softmax_mapped_over_actions(transition, initial, horizon, discount, reward):
     """vmap with in_axes=1: states compete within an action, and columns sum to 1."""
 
@@ -280,7 +280,7 @@ def softmax_mapped_over_actions(transition, initial, horizon, discount, reward):
     return lax.scan(step, jnp.zeros_like(initial), None, length=horizon, reverse=True)[1]
 
 
-@wrong("soft_solution.v", soft_values, "unknown")
+@wrong("soft_solution.v", soft_values, "soft maximum over everything")
 def logsumexp_without_an_axis(transition, initial, horizon, discount, reward):
     """logsumexp over all axes, which broadcasts: every state gets the soft maximum over all of them."""
     available, terminal = masks(transition)
@@ -330,7 +330,7 @@ def set_where_add_was_meant(transition, initial, horizon, discount, policy):
     return jnp.stack(rows)
 
 
-@wrong("occupancy", visits, "unknown")
+@wrong("occupancy", visits, "one sweep too few")
 @partial(jax.jit, static_argnums=2)
 def loop_that_ends_one_step_early(transition, initial, horizon, discount, policy):
     """The last decision is not counted: the bound of a loop is where it ends, and not its last index."""

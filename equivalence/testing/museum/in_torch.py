@@ -170,14 +170,14 @@ def gail_reward(transition, initial, horizon, discount, logit):
 # Energies
 
 
-@wrong("ebm.gradient", likelihood_gradient, "unknown")
+@wrong("ebm.gradient", likelihood_gradient, "softmax twice")
 def cross_entropy_of_probabilities(energy, data):
     """Probabilities are given to cross_entropy, which expects logits and takes their softmax again."""
     energy = energy.clone().requires_grad_()
     return -torch.autograd.grad(functional.cross_entropy(torch.softmax(-energy, dim=0), data), energy)[0]
 
 
-@wrong("ebm.gradient", likelihood_gradient, "unknown", full_support=True, largest_energy=100)
+@wrong("ebm.gradient", likelihood_gradient, "divergence the other way", full_support=True, largest_energy=100)
 def divergence_the_other_way(energy, data):
     """The arguments of kl_div are exchanged: KL(model || data) is descended, for which the gradient is another."""
     energy = energy.clone().requires_grad_()
@@ -270,7 +270,7 @@ def weights_not_detached(energy, sampler, data, log_normalizer):
 # Control
 
 
-@wrong("causal.gradient", causal_gradient, "unknown")
+@wrong("causal.gradient", causal_gradient, "first step alone")
 def values_detached(transition, initial, horizon, discount, reward, expert):
     """The next values are detached, as targets of Q-learning are: later steps do not count."""
     reward = reward.clone().requires_grad_()
@@ -352,7 +352,7 @@ def view_for_transposed(transition, initial, horizon, discount, policy):
 # Adversarial imitation
 
 
-@wrong("airl.discriminator_gradient", airl_gradient, "unknown")
+@wrong("airl.discriminator_gradient", airl_gradient, "log pi missing")
 def log_pi_forgotten(transition, initial, horizon, discount, f, policy, expert):
     """The logit is f: a GAIL discriminator under the name of AIRL, whose f is off by log pi."""
     visits = occupancy(transition, initial, horizon, discount, policy)
@@ -361,7 +361,7 @@ def log_pi_forgotten(transition, initial, horizon, discount, f, policy, expert):
     return module.f.grad
 
 
-@wrong("airl.discriminator_gradient", airl_gradient, "unknown")
+@wrong("airl.discriminator_gradient", airl_gradient, "labels swapped")
 def labels_swapped(transition, initial, horizon, discount, f, policy, expert):
     """The expert is labelled 0 and the policy 1, as in GAIL's paper, and f is still paid to the policy."""
     visits = occupancy(transition, initial, horizon, discount, policy)
@@ -372,7 +372,7 @@ def labels_swapped(transition, initial, horizon, discount, f, policy, expert):
     return module.f.grad
 
 
-@wrong("gail.policy_reward.gail", gail_reward, "unknown")
+@wrong("gail.policy_reward.gail", gail_reward, "labels swapped")
 def sign_within_logsigmoid(transition, initial, horizon, discount, logit):
     """-logsigmoid(l) is -log D, the reward of a discriminator whose labels are the other way."""
     return (-functional.logsigmoid(logit)).masked_fill(~masks(transition)[0], 0)

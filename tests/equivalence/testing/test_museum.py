@@ -1,5 +1,6 @@
 """Every piece of the museum is refuted, every right twin agrees, and the guide's matrix is the one that is computed."""
 
+import importlib
 import inspect
 from pathlib import Path
 
@@ -89,9 +90,34 @@ def test_the_twin_agrees_whatever_the_seed(piece):
         assert not judge(piece.function, to=piece.target, instances=INSTANCES, seed=seed, **piece.options).agrees
 
 
+def listed(heading=None):
+    """The pieces of the guide's table under a heading, or of the first one."""
+    text = GUIDE.read_text(encoding="utf-8").split("## The kill matrix")[1]
+    part = text.split("\n### ")[0] if heading is None else text.split(f"\n### {heading}\n")[1].split("\n### ")[0]
+    return [row.split("`")[1] for row in part.splitlines() if row.startswith("| `")]
+
+
 def test_the_guide_has_a_line_of_every_piece():
-    rows = [row for row in GUIDE.read_text(encoding="utf-8").splitlines() if row.startswith("| `")]
-    assert [row.split("`")[1] for row in rows] == [piece.name for piece in PIECES]
+    assert listed() == [piece.name for piece in PIECES]
+
+
+@pytest.mark.parametrize("extra, heading", [("jax", "In JAX"), ("torch", "In torch")])
+def test_the_guide_has_a_line_of_every_piece_of_a_framework(extra, heading, require_extra):
+    require_extra(extra)
+    museum = importlib.import_module(f"equivalence.testing.museum.in_{extra}")
+    assert listed(heading) == [piece.name for piece in museum.PIECES]
+    text = GUIDE.read_text(encoding="utf-8").splitlines()
+    for row in kill_matrix(museum.PIECES[3::8]):
+        assert line(row) in text
+
+
+def test_four_in_five_are_named():
+    """Of the pieces that were not held out, in all frameworks: a name, and the right one."""
+    lines = GUIDE.read_text(encoding="utf-8").splitlines()
+    rows = [row for row in lines if row.startswith("| `") and "`\\*" not in row]
+    named = [row for row in rows if "unknown" not in row and "(it is:" not in row]
+    assert 5 * len(named) >= 4 * len(rows)
+    assert not [row for row in rows if "(it is:" in row]
 
 
 def test_lines_of_the_guide_are_computed():
