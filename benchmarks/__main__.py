@@ -11,7 +11,7 @@ import typer
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
-PARTS = {"__main__", "agreement", "timing"}
+PARTS = {"__main__", "agreement", "gradients", "timing"}
 
 
 def names() -> list[str]:

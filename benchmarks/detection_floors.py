@@ -21,6 +21,12 @@ irrational numbers, so level `exact` is asked on a model of the same shape witho
     levels ball, exact       every component against the derivative of the dual by dual numbers
     level field              <gradient, dr> against the derivative of the dual along dr, for free r and dr: so for all
                              components, and no tolerance
+    judge                    `equivalence.testing` on code that computes the gradient, by hand in numpy or by the
+                             derivatives of a framework: over a field, then in floats within the derived bound
+
+The judge reads the code itself. numpy code is given the factor as a fraction. The code of a framework has it as a
+float, which a field reads as the number that was written, 1 + 3e-14, or as the float itself, 1 + 2^-52. Its rewards are
+rational numbers.
 
 torch and jax are optional. Nothing here depends on the machine, but for the last digits of exp and log.
 """
@@ -28,6 +34,8 @@ torch and jax are optional. Nothing here depends on the machine, but for the las
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,11 +46,17 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import gradients
 from equivalence.claims.claim import Claim, Conclusion, equal
 from equivalence.evidence import Instance
 from equivalence.evidence.check import CHECKS
 from equivalence.evidence.verdict import FAILS
 from equivalence.objectives import causal
+from equivalence.testing.adapters.over_field import judged_on
+from equivalence.testing.adapters.subject import subject_of
+from equivalence.testing.answer import asked
+from equivalence.testing.question import question
+from equivalence.testing.targets import Layout, find_target
 from mdps import MDP, occupancy, scalars
 from mdps.random_models import random_policy, random_reward
 from mdps.scalars.duals import gradient as dual_gradient, jacobian
@@ -99,6 +113,12 @@ def subject(n_states: int, n_actions: int, horizon: int, *, deterministic: bool 
     return Subject(mdp, random_reward(rng, expert.shape), expert, slope)
 
 
+def subject_for(checker: str, shape: tuple[int, int, int]) -> Subject:
+    """What a checker is asked on: without chance where roots are out of its reach, rational rewards for the judge."""
+    given = subject(*shape, deterministic=checker.startswith("level exact"))
+    return given._replace(reward=gradients.reward(given.expert.shape)) if checker.startswith("judge") else given
+
+
 # Planting --------------------------------------------------------------------------------------------------------
 
 
@@ -112,16 +132,18 @@ def masks(gradient: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(KINDS, (np.ones(size.shape, dtype=bool), one == median, one == small), strict=True))
 
 
-def planted(mask: np.ndarray, error: fmpq) -> Gradient:
+class Planted(NamedTuple):
     """The gradient with a factor 1 + error where the mask [s, a] is: a fraction, and in floats a float."""
 
-    def gradient(mdp: MDP, reward: Any, expert: Any) -> np.ndarray:
-        correct = causal.gradient(mdp, reward, expert)
-        exact = 1 + error
-        factor = exact if scalars.level_of(correct) in ("ball", "exact", "field") else int(exact.p) / int(exact.q)
-        return np.where(mask, correct * factor, correct)
+    mask: np.ndarray
+    error: fmpq
 
-    return gradient
+    def __call__(self, mdp: MDP, reward: Any, expert: Any) -> np.ndarray:
+        """The gradient [s, a], wrong where the mask is."""
+        correct = causal.gradient(mdp, reward, expert)
+        exact = 1 + self.error
+        factor = exact if scalars.level_of(correct) in ("ball", "exact", "field") else int(exact.p) / int(exact.q)
+        return np.where(self.mask, correct * factor, correct)
 
 
 # The levels here -------------------------------------------------------------------------------------------------
@@ -249,6 +271,26 @@ def jax_objects(given: Subject, gradient: Gradient) -> bool:
     return False
 
 
+# The judge -------------------------------------------------------------------------------------------------------
+
+
+def judge_objects(given: Subject, gradient: Gradient, framework: str) -> bool:
+    """What the judge says of the code of a framework on one instance, over a field and then in floats."""
+    code = gradients.GRADIENTS[framework]()
+    if isinstance(gradient, Planted):
+        error = Fraction(int(gradient.error.p), int(gradient.error.q))
+        code = gradients.times_factor(framework, gradient.mask, error)
+    target, instance = (
+        find_target(gradients.TARGET, Layout()),
+        gradients.instance(given.mdp, given.reward, given.expert),
+    )
+    if judged_on(code, target, [instance]).outcome in FAILS:
+        return True
+    posed = question(target, instance)
+    assert posed is not None
+    return not asked(subject_of(code), posed, np.float64).right
+
+
 CHECKERS: dict[str, tuple[str, Checker]] = {
     "scipy.optimize.check_grad": ("", scipy_objects),
     "torch.autograd.gradcheck": ("torch", lambda given, gradient: torch_objects(given, gradient, fast_mode=False)),
@@ -262,6 +304,9 @@ CHECKERS: dict[str, tuple[str, Checker]] = {
     "level ball": ("", at_level("ball")),
     "level exact (no chance)": ("", at_level("exact")),
     "level field": ("", at_level("field")),
+    "judge, numpy": ("", partial(judge_objects, framework="numpy")),
+    "judge, jax": ("jax", partial(judge_objects, framework="jax")),
+    "judge, torch": ("torch", partial(judge_objects, framework="torch")),
 }
 
 
@@ -277,7 +322,7 @@ class Row(NamedTuple):
 
 
 def floor(
-    objects: Checker, given: Subject, mask: np.ndarray, sizes: Sequence[fmpq] = SIZES, plant: Any = planted
+    objects: Checker, given: Subject, mask: np.ndarray, sizes: Sequence[fmpq] = SIZES, plant: Any = Planted
 ) -> fmpq | None:
     """The smallest of the sizes, which fall, that is seen together with all before it; None if the first is not."""
     seen = None
@@ -297,7 +342,7 @@ def rows(
         if package and not _is_installed(package):
             yield Row(name, (), NOT_INSTALLED)
             continue
-        given = subject(*shape, deterministic=name.startswith("level exact"))
+        given = subject_for(name, shape)
         if objects(given, causal.gradient):
             yield Row(name, (), FALSE_ALARM)
             continue
