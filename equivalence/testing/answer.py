@@ -5,6 +5,7 @@ arguments as they are. Floats of less precision than the arguments are judged by
 """
 
 import inspect
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from equivalence.testing import adapters
+from equivalence.testing.adapters.subject import told
 from equivalence.testing.question import Question
 from equivalence.testing.targets import axes_text
 
@@ -78,7 +80,7 @@ def asked(subject: Callable[..., Any], question: Question, dtype: Any) -> Answer
 
 
 def _raised(subject: Callable[..., Any], question: Question, error: Exception, arguments: tuple[Any, ...]) -> str:
-    last = traceback.format_exception_only(error)[-1].strip()
+    last = told(error)
     frames = traceback.extract_tb(error.__traceback__)[1:]  # without the one that called it
     frames = list(dropwhile(lambda frame: Path(frame.filename).parent == ADAPTERS, frames))
     own = [frame for frame in frames if frame.filename == frames[0].filename]
@@ -89,7 +91,21 @@ def _raised(subject: Callable[..., Any], question: Question, error: Exception, a
         return f"it cannot be called with ({', '.join(question.target.passed)}): {last}"
     except ValueError:  # it has no signature
         pass
-    return f"it raised {last}{where}"
+    return f"it raised {last}{where}{_expects(subject, error)}"
+
+
+def _expects(subject: Callable[..., Any], error: Exception) -> str:
+    """What to say where code of another framework was given numpy's arrays."""
+    if getattr(subject, "framework", "") != "numpy":
+        return ""
+    for name, kind in (("torch", "Tensor"), ("jax", "Array")):
+        known = getattr(sys.modules.get(name), kind, None)
+        missed = (
+            isinstance(error, AttributeError) and isinstance(error.obj, np.ndarray) and hasattr(known, str(error.name))
+        )
+        if missed or (isinstance(error, TypeError) and kind in str(error) and "ndarray" in str(error) and known):
+            return f"; it was given numpy arrays: say framework={name!r} if it works with those of {name}"
+    return ""
 
 
 def _compared(question: Question, returned: Any, dtype: Any) -> Answer:
@@ -130,7 +146,7 @@ def compared(question: Question, arrays: tuple[np.ndarray, ...], dtype: Any) -> 
 
 
 def _ratio(distance: np.ndarray, allowed: Any) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.where(distance == 0, 0.0, distance / allowed)
     return np.where(np.isnan(ratio), np.inf, ratio)  # inf off, where anything finite is allowed
 

@@ -69,7 +69,10 @@ def judged(
                 returned = f"{test.__name__} returned {subject!r}"
                 raise InvalidArgument(f"{returned}; a judged test returns the function to judge")
             session = running()
-            verdict = judged_within(subject, to, options, session and session.budget)
+            try:
+                verdict = judged_within(subject, to, options, session and session.budget)
+            except InvalidArgument as error:  # of the test: where in the library it was noticed says nothing
+                raise error.with_traceback(None) from None
             settle(evidence_of(verdict), at_least=least, allow=allowed)
 
         setattr(judged_test, ATTRIBUTE, "judged")

@@ -5,6 +5,7 @@ instances that have it and wrong on some that have not. A remedy (the negative, 
 where it makes the subject right on every instance, or, for the type of floats, covers every failure.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, permutations
 from typing import Any
@@ -41,6 +42,8 @@ OPTIONS = {  # how to be asked on such instances alone
     "|energy| <= 10": "largest_energy=10",
     "|energy| <= 100": "largest_energy=100",
 }
+
+OF_SPACES = ("n", "the number of prompts", "the number of comparisons")
 
 Remedy = Callable[[np.ndarray, Question], np.ndarray]
 Traits = tuple[str, ...]
@@ -110,9 +113,11 @@ def less_precise(answers: Sequence[Answer]) -> str:
         parts = zip(answer.question.truth, answer.parts, allowed, strict=True)
         if not all((truth.distance(part) <= bound).all() for truth, part, bound in parts):
             return ""
-    return (
-        "every difference is of the size of rounding to float32: if it computes in that, judge it with dtype=np.float32"
-    )
+    text = "every difference is of the size of rounding to float32: if it computes in that, "
+    text += "judge it with dtype=np.float32"
+    # torch.nn.functional.softplus returns x itself above its threshold
+    softplus = "; torch's softplus leaves out log(1 + e^-x) above 20, and -logsigmoid(-x) does not"
+    return text + (softplus if "torch" in sys.modules else "")
 
 
 def _tells(answer: Answer) -> bool:
@@ -142,7 +147,7 @@ def _remedies(answers: Sequence[Answer]) -> Iterator[tuple[str, Remedy]]:
     yield "twice its answer is right", lambda x, q: 2 * x
     yield "half its answer is right", lambda x, q: x / 2
     for name, factor in _FACTORS.items():
-        known = ("mdp" in question.instance) == (name != "n")
+        known = ("mdp" in question.instance) == (name not in OF_SPACES)
         if known and any(factor(answer.question.instance) != 1 for answer in answers):
             yield f"its answer times {name} is right", lambda x, q, f=factor: x * f(q.instance)
             yield f"its answer divided by {name} is right", lambda x, q, f=factor: x / f(q.instance)
@@ -183,4 +188,6 @@ _FACTORS: dict[str, Callable[[Any], float]] = {
     "S": lambda instance: float(instance["mdp"].n_states),
     "A": lambda instance: float(instance["mdp"].n_actions),
     "n": lambda instance: float(sizes(instance).get("n", 1)),
+    "the number of prompts": lambda instance: float(sizes(instance).get("p", 1)),
+    "the number of comparisons": lambda instance: float(sizes(instance).get("p", 1) * sizes(instance).get("y", 1) ** 2),
 }

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from equivalence.evidence.verdict import CONSISTENT, DIFFERS, PROVED_FOR_ALL, REFUTED
+from equivalence.evidence.verdict import CONSISTENT, DIFFERS, PROVED_FOR_ALL, PROVED_HERE, REFUTED
 from equivalence.testing import hints, report
 from equivalence.testing.adapters.over_field import Finding, judged_on, over_field
 from equivalence.testing.adapters.subject import Subject, subject_of
-from equivalence.testing.answer import Answer, asked
+from equivalence.testing.answer import SHAPE, VALUES, Answer, asked
 from equivalence.testing.diagnosis import Diagnosis, explained
 from equivalence.testing.generator import instances as generated
 from equivalence.testing.kinds import Kinds, kinds_for
@@ -85,7 +85,7 @@ def judge(
     name, margin = subject.name, max(answer.margin for answer in answers)
     seconds = time.perf_counter() - started - (found.seconds if found else 0.0)
     shown = smallest.question if smallest else None
-    diagnosis = _diagnosis(subject, answers, dtype) if wrong else None
+    diagnosis = _diagnosis(subject, answers, dtype, found) if wrong else None
     if smallest is not None:
         message = report.difference(name, smallest, answers, dtype, kinds, found, diagnosis)
     elif found is not None and found.outcome == REFUTED:
@@ -105,7 +105,7 @@ def judge(
         covered=report.coverage(answers),
         message=message,
         arguments=shown.arguments(dtype) if shown else (),
-        level="field" if _outcome(found, bool(wrong)) in (PROVED_FOR_ALL, REFUTED) else "float",
+        level="field" if _outcome(found, bool(wrong)) in (PROVED_FOR_ALL, PROVED_HERE, REFUTED) else "float",
         seconds=time.perf_counter() - started,
         proof=found.proof if found else None,
         over_field=report.field_line(found) if found else "",
@@ -113,11 +113,15 @@ def judge(
     )
 
 
-def _diagnosis(subject: Subject, answers: list[Answer], dtype: Any) -> Diagnosis | None:
-    """Which known mistakes reproduce the answers; None where a hint says it in fewer words."""
+def _diagnosis(subject: Subject, answers: list[Answer], dtype: Any, found: Finding | None) -> Diagnosis | None:
+    """Which known mistakes reproduce the answers; None where the report says what is wrong without."""
+    if any(answer.trouble not in ("", VALUES, SHAPE) for answer in answers):
+        return None
     if hints.remedies(answers, dtype) or hints.less_precise(answers):
         return None
-    return explained(subject, answers, dtype)
+    diagnosis = explained(subject, answers, dtype)
+    right_formula = found is not None and found.outcome == PROVED_FOR_ALL
+    return None if right_formula and not diagnosis.names else diagnosis
 
 
 def _outcome(found: Finding | None, differs: bool) -> str:
@@ -126,7 +130,9 @@ def _outcome(found: Finding | None, differs: bool) -> str:
         return REFUTED
     if differs:
         return DIFFERS
-    return PROVED_FOR_ALL if found is not None and found.outcome == PROVED_FOR_ALL else CONSISTENT
+    if found is None or found.proof is None:
+        return CONSISTENT
+    return PROVED_FOR_ALL if found.proof.free else PROVED_HERE
 
 
 @lru_cache(maxsize=16)

@@ -85,7 +85,8 @@ def field_line(found: Finding) -> str:
     exact = "no error" if proof.log2_error == -np.inf else f"error <= 2^{proof.log2_error:.0f}"
     path = f"on this path of {proof.branches} branches" if proof.branches else "without a branch"
     open_ones = f", others out of reach: {found.detail}" if found.detail else ""
-    return f"field, all {', '.join(proof.free)} {path}, {sizes}, {exact}, {found.seconds:.2f} s{open_ones}"
+    free = f"all {', '.join(proof.free)}" if proof.free else "the numbers of the instances alone"
+    return f"field, {free} {path}, {sizes}, {exact}, {found.seconds:.2f} s{open_ones}"
 
 
 def unseen_difference(

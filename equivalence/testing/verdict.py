@@ -2,6 +2,7 @@
 
     proved for all  over a finite field it is the target, for all parameters of the shapes that ran, on the path of
                     branches that it took; and its floats are consistent
+    proved here     the same where nothing is free: over the numbers of the instances that ran alone
     consistent      on every instance the floats are within the allowed distance of the enclosed truth
     differs         on at least one they are not, or there is no answer
     refuted         over a finite field it is another function: a proof, however small the difference

@@ -9,10 +9,11 @@
 field shows that both sides are equal; one with a number as small as 1e-6 is the end of an iteration, which is no
 function of the parameters.
 
-Floats in the code are read as what was meant: the shortest decimal (.9 is 9/10) of at most 12 digits, else the fraction
-of a denominator up to 1000 that has this float, else log n for n up to 100, else the float itself where at most three
-of its binary digits, with signs, are not 0 and it is above 1e-6 (1 + 2^-40). A float that is none of these was computed
-outside of the arrays, and nobody knows from what. Of a float32 they are 6 digits and denominators up to 100.
+Floats in the code are read as what was meant: the shortest decimal (.9 is 9/10) of at most 12 digits, or of 15 where at
+most 4 are not 0 (1 + 1e-13), else the fraction of a denominator up to 1000 that has this float, else log n for n up to
+100, else the float itself where at most three of its binary digits, with signs, are not 0 and it is above 1e-6
+(1 + 2^-40). A float that is none of these was computed outside of the arrays, and nobody knows from what. Of a float32
+they are 6 digits and denominators up to 100.
 
 What leaves the arithmetic (float(x), exp of what is no logarithm) raises `Untraceable` with the name of the operation.
 """
@@ -33,11 +34,14 @@ from mdps.scalars.field import FieldNumber, LogField, current_field
 from mdps.scalars.rationals import rational
 
 MOST_DIGITS = 12  # of a decimal that somebody wrote
+ROUND_TRIP, MOST_NONZERO = 15, 4  # digits of one with hardly any other than 0
 LARGEST_DENOMINATOR = 1000
 LARGEST_LOGARITHM = 100
 MOST_BITS = 3  # of a float that is read as it is
 SMALL = fmpq(1, 10**6)  # such a number ends an iteration, or guards a logarithm
+MASK = -(10**4)  # a logarithm that stands for that of 0
 NAN = math.nan
+TIE = "a comparison of different numbers that tie on the instance"  # which is the instance's doing, not the code's
 
 _operations: ContextVar[list[int]] = ContextVar("operations")
 
@@ -69,7 +73,7 @@ def read(x: Any) -> Any:
         return current_field().constant(int(value))
     shortest = str(x).lower()
     significand = shortest.split("e")[0].replace(".", "").strip("-0")
-    if len(significand) <= (MOST_DIGITS if precise else MOST_DIGITS // 2):
+    if len(significand) <= (MOST_DIGITS if precise else MOST_DIGITS // 2) or (precise and _is_sparse(significand)):
         return current_field().constant(Fraction(shortest))
     simple = Fraction(value).limit_denominator(LARGEST_DENOMINATOR if precise else LARGEST_DENOMINATOR // 10)
     if type(x)(simple.numerator / simple.denominator) == x:
@@ -81,6 +85,11 @@ def read(x: Any) -> Any:
     if precise and abs(value) > 1e-6 and _signed_bits(abs(exact.numerator)) <= MOST_BITS:
         return current_field().constant(exact)
     raise Untraceable(f"the float {value!r}, which was computed outside of the arrays")
+
+
+def _is_sparse(digits: str) -> bool:
+    """Whether hardly any of the digits is other than 0; rounding would be seen in the 16th and 17th."""
+    return len(digits) <= ROUND_TRIP and len(digits) - digits.count("0") <= MOST_NONZERO
 
 
 def _signed_bits(n: int) -> int:
@@ -152,7 +161,7 @@ def _equal(x: Any, y: Any) -> bool:
     if not _both_constant(x, y):
         current_field().branches += 1
         if shadow_of(x).overlaps(shadow_of(y)):
-            raise Untraceable("a comparison of different numbers that tie on the instance")
+            raise Untraceable(TIE)
     return False
 
 
@@ -353,7 +362,12 @@ class Traced:
         x = self.number
         if isinstance(x, float):
             return Traced(current_field().constant(0) if x == -math.inf else x)
-        return Traced(exp_of(x))
+        try:
+            return Traced(exp_of(x))
+        except OutOfReach as error:
+            if shadow_of(x) < MASK:
+                raise Untraceable("e to the power of a mask such as -1e9, which is not 0: mask with -inf") from error
+            raise
 
     def log(self) -> "Traced":
         """log x; log 0 is -inf, and that of a negative number nan."""

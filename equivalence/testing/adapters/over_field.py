@@ -10,10 +10,10 @@ The instances are few and small (`adapters.cases`); what is said is said for the
 exact numbers: rounding and overflow are not seen here. Prime and points derive from a hash of the target, the source of
 the subject and the files of all that it calls by name, the library's own source, and all numbers of the instances.
 
-Code is followed on every instance that the reference can be evaluated on, or it is out of reach: `detail` names the
-operation. A difference is also refuted where sums of logarithms cannot be compared in a field and the balls of the
-shadows are apart. That the code does to field numbers what it does to floats is checked on each instance: its floats
-must be those of the shadows, up to what could be rounding. Code that looks at the type of its arguments is not
+Code is followed on every instance that the reference can be evaluated on, ties apart, or it is out of reach: `detail`
+names the operation. A difference is also refuted where sums of logarithms cannot be compared in a field and the balls
+of the shadows are apart. That the code does to field numbers what it does to floats is checked on each instance: its
+floats must be those of the shadows, up to what could be rounding. Code that looks at the type of its arguments is not
 followed.
 """
 
@@ -34,9 +34,9 @@ from equivalence.evidence.verdict import OUT_OF_REACH, PROVED_FOR_ALL, REFUTED, 
 from equivalence.testing.adapters.arrays import numbers_of, traced_array
 from equivalence.testing.adapters.cases import cases
 from equivalence.testing.adapters.free import each, free_arguments, odd_part
-from equivalence.testing.adapters.numbers import Untraceable, at_most, shadow_of
+from equivalence.testing.adapters.numbers import TIE, Untraceable, at_most, shadow_of
 from equivalence.testing.adapters.reached import functions_reached
-from equivalence.testing.adapters.subject import Subject, subject_of
+from equivalence.testing.adapters.subject import Subject, subject_of, told
 from equivalence.testing.kinds import Kinds
 from equivalence.testing.question import Question
 from equivalence.testing.targets import Instance, Target, is_integer
@@ -115,6 +115,9 @@ def judged_on(
         except _NotHere as error:
             reason = reason or str(error)
         except OutOfReach as error:
+            if TIE in str(error):
+                reason = reason or str(error)
+                continue
             lost = lost or str(error)
             if place >= 2 and not proved:
                 break  # it is the code, and not the instance
@@ -256,7 +259,7 @@ def _answer(subject: Subject, target: Target, instance: Instance, values: dict[s
     except ZeroDivisionError:
         raise
     except Exception as error:
-        said = traceback.format_exception_only(error)[-1].strip()
+        said = told(error)
         raise Untraceable(f"{said}{_where(subject, error)}") from error
     n = len(target.parts)
     if n > 1 and not (isinstance(returned, (tuple, list)) and len(returned) == n):
@@ -285,7 +288,7 @@ def _same_over_floats(subject: Subject, target: Target, instance: Instance, answ
             returned = subject(*Question(target, instance, ()).arguments(subject.dtype))
         parts = [np.asarray(part, dtype=float) for part in (returned if len(answer) > 1 else (returned,))]
     except Exception as error:
-        said = traceback.format_exception_only(error)[-1].strip()
+        said = told(error)
         raise Untraceable(f"over floats it raised {said}") from error
     for part, own in zip(parts, shadows, strict=True):
         shadow = np.asarray(own, dtype=float)

@@ -16,6 +16,10 @@ def functions_reached(function: Any) -> list[Any]:
         current = inspect.unwrap(getattr(current, "func", current))  # of a functools.partial
         pending = pending[1:]
         current = getattr(current, "__func__", current)
+        if inspect.isclass(current):
+            if str(current.__module__).split(".")[0] not in LIBRARIES:
+                pending += [getattr(x, "__func__", x) for x in vars(current).values() if hasattr(x, "__get__")]
+            continue
         if not hasattr(current, "__code__") and callable(current):  # an object that is called
             pending += [getattr(type(current), "forward", None)]  # of a module of torch
             current = type(current).__call__

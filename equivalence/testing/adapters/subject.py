@@ -101,12 +101,27 @@ def _roots(function: Any) -> Iterator[str]:
     """The packages that a function, its class and the names in its code are of."""
     for x in (function, type(function), inspect.unwrap(function)):
         yield _root(x)
+    yield from _defined(function)
     yield from (_root(base) for base in type(function).__mro__)
     for reached in functions_reached(function):
         names = names_in(reached.__code__)
-        yield from names & MODULES.keys()  # imported within the function
-        yield from (_root(reached.__globals__[name]) for name in names if name in reached.__globals__)
+        yield from {name.split(".")[0] for name in names} & MODULES.keys()  # imported within the function
+        for x in (reached.__globals__[name] for name in names if name in reached.__globals__):
+            yield from map(_root, x.__mro__ if inspect.isclass(x) else (x,))
         yield from map(_root, contents(reached))
+
+
+def told(error: Exception) -> str:
+    """An error on one line, without the notes that JAX adds to it."""
+    said = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+
+
+def _defined(function: Any) -> Iterator[str]:
+    """The packages whose code runs first, where decorators are around a function, `torch.no_grad()` say."""
+    while function is not None:
+        yield str(getattr(function, "__globals__", {}).get("__name__", "")).split(".")[0]
+        function = getattr(function, "__wrapped__", None)
 
 
 def _root(x: Any) -> str:

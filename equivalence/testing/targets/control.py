@@ -24,7 +24,7 @@ CONTROL = (
             ("policy", "tsa", "exp((Q_t - V_t) / alpha), 0 at unavailable actions; rows of terminal states are 0"),
         ),
         mdps.soft_solution,
-        "soft-optimal control: V_t = alpha log sum_a exp(Q_t / alpha) over available actions",
+        "soft-optimal control: V_t = alpha log sum_a exp(Q_t / alpha) over available actions; Q = -inf at others",
         paid=("q", "v"),
     ),
     *members(
@@ -36,7 +36,7 @@ CONTROL = (
             ("policy", "tsa", "1 at the first of the best available actions; rows of terminal states are 0"),
         ),
         mdps.optimal_solution,
-        "optimal control: V_t = max_a Q_t over available actions; of equally good ones the first is taken",
+        "optimal control: V_t = max_a Q_t over available actions, Q = -inf at others; of equal ones the first is taken",
         roles={"reward": NUMBER},
         paid=("q", "v"),
     ),

@@ -44,9 +44,70 @@ def _loss_from_probabilities(logits: Any, reference: Any, comparisons: Any, alph
     return scalars.over(compared, lambda c, d: -c * scalars.log(d), comparisons, preferred, otherwise=zero).sum()
 
 
-def _loss_of_rewards_from_probabilities(reward: Any, comparisons: Any) -> Any:
-    uniform, one = (0 * reward + 1) / reward.shape[-1], scalars.constant(1, reward)
-    return _loss_from_probabilities(reward, uniform, comparisons, one)
+def _log_probabilities(logits: Any) -> Any:
+    return logits - scalars.logsumexp(logits, axis=-1)[..., None]
+
+
+def _margins_from_log_probabilities(logits: Any, reference: Any, alpha: Any) -> Any:
+    return dpo.margins(_log_probabilities(logits), reference, temperature=alpha)
+
+
+def _loss_from_log_probabilities(logits: Any, reference: Any, comparisons: Any, alpha: Any) -> Any:
+    return dpo.loss(_log_probabilities(logits), reference, comparisons, temperature=alpha)
+
+
+def _preferred(logits: Any, reference: Any, alpha: Any) -> Any:
+    """sigmoid(m) as a softmax of two scores that are as large as the logits, with the rounding of their normalizer."""
+    possible = ~scalars.zero_mask(reference)
+    zero = scalars.constant(0, reference)
+    normalizer = scalars.logsumexp(logits, axis=-1)[..., None]
+    scores = (logits - normalizer) + normalizer
+    score = alpha * scalars.over(possible, lambda x, p: x - scalars.log(p), scores, reference, otherwise=zero)
+    pairs = np.broadcast_arrays(score[..., :, None], score[..., None, :])
+    return scalars.exp(pairs[0] - scalars.logsumexp(np.stack(pairs, axis=-1), axis=-1))
+
+
+def _gradient_from_probabilities(logits: Any, reference: Any, comparisons: Any, alpha: Any) -> Any:
+    """As a cross entropy of probabilities does it: 1 - sigmoid(m), which cancels."""
+    preferred = _preferred(logits, reference, alpha)
+    zero = scalars.constant(0, comparisons)
+    compared = ~scalars.zero_mask(comparisons)
+    surprise = scalars.over(compared, lambda c, d: c * (1 - d), comparisons, preferred, otherwise=zero)
+    return alpha * (np.swapaxes(surprise, -1, -2) - surprise).sum(axis=-1)
+
+
+def _hessian_from_probabilities(logits: Any, reference: Any, comparisons: Any, alpha: Any) -> Any:
+    """The weights c sigmoid(m) (1 - sigmoid(m)), and the normalizer, whose weight is the sum of the gradient, 0."""
+    preferred = _preferred(logits, reference, alpha)
+    diagonal = np.eye(comparisons.shape[-1], dtype=bool)
+    zero = scalars.constant(0, comparisons)
+    both = comparisons + np.swapaxes(comparisons, -1, -2)
+    counted = ~scalars.zero_mask(both) & ~diagonal
+    either = scalars.over(counted, lambda c, d: c * d * (1 - d), both, preferred, otherwise=zero)
+    weight = (either + np.swapaxes(either, -1, -2)) / 2
+    policy = scalars.exp(_log_probabilities(logits))
+    covariance = np.where(diagonal, policy[..., None], zero) - policy[..., :, None] * policy[..., None, :]
+    slope = _gradient_from_probabilities(logits, reference, comparisons, alpha).sum(axis=-1)
+    own = alpha**2 * np.where(diagonal, weight.sum(axis=-1)[..., None], -weight)
+    return own + slope[..., None, None] * covariance
+
+
+ROADS = {
+    "margins": (_margins_from_log_probabilities,),
+    "loss": (_loss_from_probabilities, _loss_from_log_probabilities),
+    "gradient": (_gradient_from_probabilities,),
+    "hessian": (_hessian_from_probabilities,),
+}
+
+
+def _of_rewards(road: Callable[..., Any]) -> Callable[..., Any]:
+    """A road of DPO at temperature 1 with a uniform reference, for Bradley and Terry's model."""
+
+    def asked(reward: Any, comparisons: Any) -> Any:
+        uniform, one = (0 * reward + 1) / reward.shape[-1], scalars.constant(1, reward)
+        return road(reward, uniform, comparisons, one)
+
+    return asked
 
 
 def _rlhf() -> Iterator[Target]:
@@ -91,6 +152,7 @@ def _dpo() -> Iterator[Target]:
         named(dpo.margins, alpha="temperature"),
         f"{margin}, [x, w, l]",
         whole=("reference",),
+        roads=ROADS["margins"],
     )
     rows = (
         ("loss", "", "sum c (-log sigmoid(m)), a sum over prompts and pairs"),
@@ -105,7 +167,7 @@ def _dpo() -> Iterator[Target]:
             named(getattr(dpo, name), alpha="temperature"),
             f"{meaning}; {margin}",
             whole=("reference",),
-            roads=(_loss_from_probabilities,) if name == "loss" else (),
+            roads=ROADS[name],
         )
     yield row(
         "dpo.optimum",
@@ -170,7 +232,7 @@ def _bradley_terry() -> Iterator[Target]:
     )
     for name, axes, meaning in rows:
         function = _beside_uniform_reference(getattr(dpo, name))
-        roads = (_loss_of_rewards_from_probabilities,) if name == "loss" else ()
+        roads = tuple(map(_of_rewards, ROADS[name]))
         yield row(f"bradley_terry.{name}", "reward comparisons", axes, function, meaning, axes=AXES, roads=roads)
     yield row(
         "bradley_terry.fit",

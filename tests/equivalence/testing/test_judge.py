@@ -202,6 +202,48 @@ def test_a_relative_error_of_2_to_the_minus_40_is_refuted(name):
     assert not judge(lambda *arguments: right(*arguments) * (1 + 2.0**-40), to=name).agrees
 
 
+def _softmax(x):
+    weight = np.exp(x - x.max(axis=-1, keepdims=True))
+    return weight / weight.sum(axis=-1, keepdims=True)
+
+
+def _log_softmax(x):
+    shifted = x - x.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def _of_comparisons(score, comparisons):
+    """Derivatives of the loss to scores as cross entropies have them: probabilities minus labels."""
+    pairs = np.stack(np.broadcast_arrays(score[..., :, None], score[..., None, :]), axis=-1)
+    surprise = comparisons * (1 - _softmax(pairs)[..., 0])
+    return np.swapaxes(surprise, -1, -2).sum(axis=-1) - surprise.sum(axis=-1)
+
+
+def _dpo_gradient(logits, reference, comparisons, alpha):
+    with np.errstate(divide="ignore"):
+        log_reference = np.where(reference > 0, np.log(reference), 0)
+    return alpha * _of_comparisons(alpha * (_log_softmax(logits) - log_reference), comparisons)
+
+
+@pytest.mark.parametrize("subject, to", [(_of_comparisons, "bradley_terry"), (_dpo_gradient, "dpo")])
+def test_cross_entropies_of_comparisons_are_right(subject, to):
+    assert judge(subject, to=f"{to}.gradient", field=False).agrees
+
+
+def test_a_mean_over_comparisons_is_named():
+    def subject(reward, comparisons):
+        margin = reward[..., :, None] - reward[..., None, :]
+        return (comparisons * np.logaddexp(0, -margin)).mean()
+
+    message = judge(subject, to="bradley_terry.loss", instances=FEW).message
+    assert "its answer times the number of comparisons is right" in message
+
+
+def test_a_proof_without_free_numbers_says_so():
+    verdict = judge(lambda p, q: np.sum(p[p > 0] * np.log(p[p > 0] / q[p > 0])), to="divergences.kl", instances=FEW)
+    assert "field, the numbers of the instances alone without a branch" in verdict.message
+
+
 def test_single_precision_is_named_where_it_explains_everything():
     def subject(*arguments):
         single = [x.astype(np.float32) if isinstance(x, np.ndarray) else x for x in arguments]
@@ -286,6 +328,23 @@ def test_changed_arguments_are_reported():
     assert verdict.outcome == "differs"
     assert "it changed its argument `expert` in place: work on a copy" in verdict.message
     assert "what it returned is right" in verdict.message
+    assert "Diagnosis" not in verdict.message
+
+
+def test_what_raises_is_not_diagnosed():
+    def subject(energy):
+        raise RuntimeError("not today")
+
+    verdict = judge(subject, to="ebm.law", instances=FEW)
+    assert "it raised RuntimeError: not today (test_judge.py:" in verdict.message
+    assert "Diagnosis" not in verdict.message
+
+
+def test_an_overflow_of_the_right_formula_is_no_unknown_mistake():
+    verdict = judge(lambda energy: np.exp(-energy) / np.exp(-energy).sum(), to="ebm.law")
+    assert verdict.outcome == "differs"
+    assert "what differs is rounding, overflow" in verdict.message
+    assert "Diagnosis" not in verdict.message
 
 
 def test_parts_of_a_tuple_are_told_apart():

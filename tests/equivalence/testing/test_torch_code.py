@@ -349,6 +349,45 @@ def test_the_framework_is_found_out():
     assert subject_of(Law(3)).framework == "torch"
 
 
+class _Shifted(nn.Module):
+    def __init__(self, energy):
+        super().__init__()
+        self.energy = nn.Parameter(energy.clone())
+
+    def forward(self):
+        return self.energy.neg().softmax(0)
+
+
+def _of_a_class(energy):
+    return _Shifted(energy)()
+
+
+@torch.no_grad()
+def _decorated(energy):
+    return energy.neg().softmax(0)
+
+
+def _of_methods_alone(energy):
+    return energy.neg().softmax(0)
+
+
+def _imported_within(energy):
+    import torch.nn.functional as f
+
+    return f.softmax(-energy, 0)
+
+
+def test_the_framework_is_found_behind_classes_decorators_and_imports():
+    for subject in (_of_a_class, _decorated, _imported_within):
+        assert subject_of(subject).framework == "torch"
+        assert judge(subject, to="ebm.law", instances=15).outcome == "proved for all"
+
+
+def test_the_framework_is_proposed_where_it_was_not_found():
+    message = judge(_of_methods_alone, to="ebm.law", instances=15).message
+    assert "it was given numpy arrays: say framework='torch'" in message
+
+
 def test_single_precision_is_proved_too():
     def gradient(energy, data):
         return torch.softmax(-energy, 0) - data + 0.1 - torch.tensor(0.1)
