@@ -133,7 +133,7 @@ def warm_up() -> Model:
 
 @_named
 def noisy_walk() -> Model:
-    """Two states, slippery moves, random start and a discount: nothing special holds, so gaps show (F-19, M-09)."""
+    """Two states, slippery moves and a random start: nothing special holds, so gaps show (F-19, M-09)."""
     third = Fraction(1, 3)
     rows: Any = [[[1 - third, third], [third, 1 - third]], [[third, 1 - third], [1 - third, third]]]
     return MDP(rows, [Fraction(3, 4), Fraction(1, 4)], horizon=2), _logs([[1, 2], [3, Fraction(1, 2)]])
