@@ -7,6 +7,8 @@ where everything is installed, both fail instead.
 
 import importlib
 import os
+import sys
+from pathlib import Path
 from types import ModuleType
 
 import hypothesis
@@ -54,6 +56,13 @@ def missing_extra(error: BaseException | None) -> str | None:
     return None
 
 
+def forget(path: Path) -> None:
+    """Half of a module is left where its import failed: the next one that imports from it must fail as it did."""
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__file__", None) == str(path):
+            del sys.modules[name]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector):
     """Skip a module (of tests, or of ours with doctests) that cannot be imported for want of an extra."""
@@ -61,6 +70,7 @@ def pytest_make_collect_report(collector: pytest.Collector):
     if report.outcome == "failed" and not extras_are_required():
         extra = missing_extra(report.call.excinfo.value)
         if extra is not None:
+            forget(collector.path)
             report.outcome = "skipped"
             report.longrepr = (str(collector.path), 1, f"Skipped: install extra {extra}")
     return report

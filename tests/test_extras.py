@@ -39,6 +39,13 @@ FILES = {
         except ImportError as error:
             raise ImportError("plots need matplotlib") from error
     """,
+    "from_adapter.py": """
+        '''
+        >>> 1 + 1
+        3
+        '''
+        from adapter import plots
+    """,
     "test_defect.py": """
         import a_module_of_no_extra
     """,
@@ -49,7 +56,9 @@ FILES = {
 def run(tmp_path):
     """The outcome of pytest, as its summary and exit status, in a folder of FILES and our conftest."""
     shutil.copy(CONFTEST, tmp_path)
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib --doctest-modules -ra\n")
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\npythonpath = .\naddopts = --import-mode=importlib --doctest-modules -ra\n"
+    )
 
     def outcome(*names: str, required: bool) -> tuple[str, int]:
         for name in names:
@@ -66,7 +75,14 @@ def test_absent_extras_skip_and_say_which(run):
     summary, status = run("test_fixture.py", "test_import.py", "adapter.py", required=False)
     for extra in ("torch", "jax", "plots"):
         assert f"install extra {extra}" in summary
+    assert "1 passed, 4 skipped in" in summary  # a module of tests is looked through for doctests too
+    assert status == 0
+
+
+def test_a_module_that_imports_from_a_skipped_one_is_skipped(run):
+    summary, status = run("test_fixture.py", "adapter.py", "from_adapter.py", required=False)
     assert "1 passed, 3 skipped in" in summary
+    assert "error" not in summary
     assert status == 0
 
 
