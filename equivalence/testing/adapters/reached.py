@@ -4,7 +4,7 @@ import contextlib
 import inspect
 from typing import Any
 
-LIBRARIES = ("numpy", "scipy", "mdps", "jax", "jaxlib", "torch")
+LIBRARIES = ("numpy", "scipy", "mdps", "jax", "jaxlib", "torch", "_pytest", "pytest")  # pytest rewrites assertions
 
 
 def functions_reached(function: Any) -> list[Any]:

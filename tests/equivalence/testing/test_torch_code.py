@@ -16,7 +16,7 @@ from equivalence.testing.adapters import torch_code, torch_performed
 from equivalence.testing.adapters.arrays import numbers_of, traced_array
 from equivalence.testing.adapters.numbers import Untraceable, at_most, shadow_of
 from equivalence.testing.adapters.over_field import judged_on, over_field
-from equivalence.testing.adapters.subject import subject_of
+from equivalence.testing.adapters.subject import framework_of, subject_of
 from equivalence.testing.adapters.torch_operations import OPERATIONS
 from equivalence.testing.diagnosis import diagnose
 from equivalence.testing.kinds import kinds_for, kinds_of
@@ -651,3 +651,13 @@ def test_pieces_and_twins_whatever_the_seed(piece):
     for seed in (1, 2):
         assert judge(piece.twin, instances=100, seed=seed, **options).agrees
         assert not judge(piece.function, instances=300, seed=seed, **options).agrees
+
+
+def test_an_assertion_in_a_subject_says_nothing_of_its_framework():
+    """pytest rewrites it to calls of its own, which know of torch."""
+
+    def with_an_assertion(energy):
+        assert energy.ndim == 1, energy
+        return np.exp(-energy) / np.exp(-energy).sum()
+
+    assert framework_of(with_an_assertion) == "numpy"
