@@ -7,8 +7,8 @@ module of its framework says how that is done, and how the function is run over 
     followed(function, floats, numbers)    what it returns over `numbers`, arrays of `Traced`; `floats` are the same
                                            arguments as floats, for a framework that traces a program first
 
-numpy is followed by calling the function (`numpy_code`), JAX through its jaxpr (`jax_code`), torch through the graph of
-its operations (`torch_code`).
+numpy is followed by calling the function (`numpy_code`), JAX through its jaxpr (`jax_code`), torch operation by
+operation as it runs (`torch_code`).
 """
 
 import importlib
