@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from equivalence.evidence.verdict import OUT_OF_REACH, PROVED_FOR_ALL
+from equivalence.evidence.verdict import OUT_OF_REACH, PROVED_FOR_ALL, Proof
 from equivalence.testing import hints
 from equivalence.testing.adapters.over_field import Finding
 from equivalence.testing.answer import VALUES, Answer
@@ -81,12 +81,17 @@ def field_line(found: Finding) -> str:
     sizes = _sizes(found.instances)
     if found.proof is None:
         return f"field: refuted, a proof ({sizes}): {found.detail}"
-    proof = found.proof
-    exact = "no error" if proof.log2_error == -np.inf else f"error <= 2^{proof.log2_error:.0f}"
-    path = f"on this path of {proof.branches} branches" if proof.branches else "without a branch"
+    free, error = scope(found.proof)
     open_ones = f", others out of reach: {found.detail}" if found.detail else ""
+    return f"field, {free}, {sizes}, {error}, {found.seconds:.2f} s{open_ones}"
+
+
+def scope(proof: Proof) -> tuple[str, str]:
+    """What a proof speaks of: 'all energy, data on this path of 3 branches'; and 'error <= 2^-243'."""
+    error = "no error" if proof.log2_error == -np.inf else f"error <= 2^{proof.log2_error:.0f}"
+    path = f"on this path of {proof.branches} branches" if proof.branches else "without a branch"
     free = f"all {', '.join(proof.free)}" if proof.free else "the numbers of the instances alone"
-    return f"field, {free} {path}, {sizes}, {exact}, {found.seconds:.2f} s{open_ones}"
+    return f"{free} {path}", error
 
 
 def unseen_difference(
@@ -275,13 +280,19 @@ def _covered(answers: Sequence[Answer], options: Mapping[str, Any]) -> str:
 def _sizes(instances: Sequence[Instance]) -> str:
     if "mdp" not in instances[0]:
         found = [sizes(instance) for instance in instances]
-        return ", ".join(f"{AXIS_NAMES.get(x, x)} = {_range([own[x] for own in found])}" for x in found[0])
+        return ", ".join(f"{AXIS_NAMES.get(x, x)} = {extent([own[x] for own in found])}" for x in found[0])
+    return sizes_of_models(instances)
+
+
+def sizes_of_models(instances: Sequence[Instance]) -> str:
+    """'S = 1...3, A = 2, T = 1...3'."""
     names = {"S": "n_states", "A": "n_actions", "T": "horizon"}
     models = [instance["mdp"] for instance in instances]
-    return ", ".join(f"{name} = {_range([getattr(mdp, size) for mdp in models])}" for name, size in names.items())
+    return ", ".join(f"{name} = {extent([getattr(mdp, size) for mdp in models])}" for name, size in names.items())
 
 
-def _range(numbers: Sequence[int]) -> str:
+def extent(numbers: Sequence[int]) -> str:
+    """'3', or '1...3'."""
     low, high = min(numbers), max(numbers)
     return str(low) if low == high else f"{low}...{high}"
 

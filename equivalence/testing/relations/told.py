@@ -13,6 +13,7 @@ from equivalence.testing.relations.in_floats import Found
 from equivalence.testing.relations.over_field import Proved
 from equivalence.testing.relations.relation import Relation
 from equivalence.testing.relations.verdict import HOLDS, UNDECIDED, VIOLATED
+from equivalence.testing.report import extent, scope, sizes_of_models
 from equivalence.testing.targets import Instance, Target
 
 TRIVIAL = ("S = 1", "A = 1", "T = 1", "n = 1", "no rows of zeros")
@@ -100,11 +101,9 @@ def field_line(found: Proved) -> str:
     sizes = _sizes(found.instances)
     if found.proof is None:
         return f"field: violated, a proof ({sizes}): {found.detail}"
-    proof = found.proof
-    exact = "no error" if proof.log2_error == -np.inf else f"error <= 2^{proof.log2_error:.0f}"
-    path = f"on this path of {proof.branches} branches" if proof.branches else "without a branch"
+    free, error = scope(found.proof)
     order = ", inequalities at these numbers" if found.ordered else ""
-    return f"field: holds for all {', '.join(proof.free)} {path}{order}, {sizes}, {exact}, {found.seconds:.2f} s"
+    return f"field: holds for {free}{order}, {sizes}, {error}, {found.seconds:.2f} s"
 
 
 def _covered(answers: Answers, options: Mapping[str, Any]) -> str:
@@ -123,12 +122,5 @@ def _covered(answers: Answers, options: Mapping[str, Any]) -> str:
 def _sizes(instances: Sequence[Instance]) -> str:
     if "mdp" not in instances[0]:
         lengths = [max(np.size(value) for value in instance.values()) for instance in instances]
-        return f"n = {_range(lengths)}"
-    names = {"S": "n_states", "A": "n_actions", "T": "horizon"}
-    models = [instance["mdp"] for instance in instances]
-    return ", ".join(f"{name} = {_range([getattr(mdp, size) for mdp in models])}" for name, size in names.items())
-
-
-def _range(numbers: Sequence[int]) -> str:
-    low, high = min(numbers), max(numbers)
-    return str(low) if low == high else f"{low}...{high}"
+        return f"n = {extent(lengths)}"
+    return sizes_of_models(instances)
