@@ -31,7 +31,9 @@ states and every state reached, these are the published definitions for rewards 
 
 Potentials do not depend on time there and change what the end is worth (f - Phi). A terminal state goes on for ever
 and earns nothing, as states that are absorbing do. Where gamma < 1 a constant is shaping by -c / (1 - gamma), and EPIC
-does not see it; nor does it at discount 1, where it matters if episodes end.
+does not see it; nor does it at discount 1, where it matters if episodes end. The law of actions may depend on the
+state, D_A(a | s), as it has to where not every action is available: potentials do not depend on actions, so that
+C(r) = 0 for shaping alone then, too.
 
 Units: a canonical form is a reward; distances have no unit. In floats nothing tells a trivial reward from the rounding
 of one: take exact numbers or balls.
@@ -92,15 +94,17 @@ def minimal(mdp: MDP, reward: Any, *, reached: bool = False) -> np.ndarray:
 def canonically_shaped(mdp: MDP, reward: Any, *, state_law: Any = None, action_law: Any = None) -> np.ndarray:
     """C(r)(s, a, s') = r + E[gamma r(s', A, S') - r(s, A, S') - gamma r(S, A, S')], [s, a, s'].
 
-    state_law   D_S [s], action_law  D_A [a]; all alike if None
+    state_law   D_S [s], all alike if None
+    action_law  D_A [a], or D_A(a | s) [s, a], all alike if None; rows of terminal states play no part
 
     The dynamics play no part. Terminal states earn nothing.
-    Errors: `OutOfReach` where an action is not available in a state that goes on: its reward means nothing.
+    Errors: `OutOfReach` where an action that is not available is drawn in a state that goes on: its reward means
+    nothing. `uniform_policy` draws those that are available.
     """
-    r = _absorbing(mdp, reward)
     states = _law(mdp, "state_law", state_law, mdp.n_states)
-    actions = _law(mdp, "action_law", action_law, mdp.n_actions)
-    ahead = (r * (actions[:, None] * states)).sum(axis=(-2, -1))
+    actions = _action_law(mdp, action_law)
+    r = _absorbing(mdp, reward, actions)
+    ahead = (r * (actions[..., None] * states)).sum(axis=(-2, -1))
     mean = (states * ahead).sum()
     return r + mdp.discount * ahead - ahead[:, None, None] - mdp.discount * mean
 
@@ -136,8 +140,8 @@ def epic(
 ) -> Any:
     """sqrt((1 - rho) / 2), between 0 and 1; rho the correlation of C(r) and C(r') over the coverage.
 
-    state_law, action_law  D_S [s] and D_A [a]; all alike if None
-    coverage               a law over (s, a, s'), [s, a, s']; the product D_S D_A D_S if None
+    state_law, action_law  D_S [s], and D_A [a] or D_A(a | s) [s, a]; all alike if None
+    coverage               a law over (s, a, s'), [s, a, s']; the product D_S(s) D_A(a | s) D_S(s') if None
 
     Errors: `InvalidArgument` where a canonical form is constant on the coverage, which has no correlation;
     `OutOfReach` for exact numbers whose root is irrational.
@@ -157,10 +161,10 @@ def centered(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """C(r) and C(r') less their means over the coverage, and the coverage, each [s, a, s']."""
     states = _law(mdp, "state_law", state_law, mdp.n_states)
-    actions = _law(mdp, "action_law", action_law, mdp.n_actions)
+    actions = _action_law(mdp, action_law)
     shape = (mdp.n_states, mdp.n_actions, mdp.n_states)
     if coverage is None:
-        weights = states[:, None, None] * actions[:, None] * states
+        weights = states[:, None, None] * actions[..., None] * states
     else:
         weights = _law(mdp, "coverage", coverage, shape)
     tables = []
@@ -295,20 +299,39 @@ def _of_positive(matrix: np.ndarray, b: np.ndarray) -> np.ndarray:
     return x
 
 
-def _absorbing(mdp: MDP, reward: Any) -> np.ndarray:
-    """The reward as a table [s, a, s'], 0 in terminal states, where everything can be done."""
-    _one_model(mdp)
+def _absorbing(mdp: MDP, reward: Any, actions: np.ndarray) -> np.ndarray:
+    """The reward as a table [s, a, s'], 0 in terminal states, where everything can be done, and at unavailable actions.
+
+    actions  D_A(a | s), [s, a]
+    """
     missing = ~mdp.available & ~mdp.terminal[:, None]
-    if missing.any():
-        s, a = np.argwhere(missing)[0].tolist()
+    drawn = missing & ~scalars.zero_mask(actions) if missing.any() else missing
+    if drawn.any():
+        s, a = np.argwhere(drawn)[0].tolist()
         raise OutOfReach(
             f"action {a} is not available in state {s}: EPIC draws actions whatever the state is, and a reward means "
-            "nothing there; take `starc`, which asks for available actions alone"
+            "nothing there; give action_law=uniform_policy(mdp), which draws available ones, or take `starc`"
         )
     r = checked_reward(mdp, reward)
     wide = r[(..., *(None,) * (3 - r.ndim))]
     shape = (mdp.n_states, mdp.n_actions, mdp.n_states)
-    return np.where(mdp.terminal[:, None, None], scalars.constant(0, mdp.initial), np.broadcast_to(wide, shape))
+    nothing = (missing | mdp.terminal[:, None])[..., None]
+    return np.where(nothing, scalars.constant(0, mdp.initial), np.broadcast_to(wide, shape))
+
+
+def _action_law(mdp: MDP, law: Any) -> np.ndarray:
+    """D_A(a | s), [s, a]; uniform in terminal states, which earn nothing."""
+    _one_model(mdp)
+    shape = (mdp.n_states, mdp.n_actions)
+    if law is None or np.ndim(law) != 2:
+        return np.broadcast_to(_law(mdp, "action_law", law, mdp.n_actions), shape)
+    array = numbers("action_law", law, mdp.level)
+    if array.shape != shape:
+        raise InvalidArgument(f"action_law has shape {array.shape}; expected {shape[1:]} or {shape}")
+    for s in np.flatnonzero(~mdp.terminal).tolist():
+        checked_laws(**{f"action_law[{s}]": array[s]})
+    alike = _law(mdp, "action_law", None, mdp.n_actions)
+    return np.where(mdp.terminal[:, None], alike, array)
 
 
 def _law(mdp: MDP, name: str, law: Any, shape: int | tuple[int, ...]) -> np.ndarray:

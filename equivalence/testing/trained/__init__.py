@@ -8,20 +8,26 @@
 `env` is an environment of `mdps.interop.to_gymnasium`, which holds the model and the reward, or an `MDP`. Numbers are
 exact: rational where the question is, else balls that contain them; nothing is sampled and nothing is simulated.
 
-door        policies, rewards and problems as people have them, read into exact tables
-figures     numbers as they are reported
-returns     returns, optimal values, and where regret comes from
-divergences of occupancies and trajectories, with the places where they are infinite; beside has those of an expert
-policy      `judge_policy`      reward  `judge_reward`      parameters  `judge_parameters`
+Read       numbers     arrays, tensors and lists, exactly        problem   the exact problem of an environment
+           asking      what a function or predict() says         policies  tables of policies; same_policies
+           rewards     tables of rewards
+Judged     policy      `judge_policy`: returns, divergences of occupancies and trajectories, beside an expert
+           reward      `judge_reward` asks a reward_question: reward_distance, which is 0 up_to_shaping, or rounded;
+                       reward_acting
+           parameters  `judge_parameters`, of one of the families of objectives
+Said       figures     numbers as they are reported; policy_verdict, reward_verdict, parameters_verdict
 
-Nothing of any framework is imported: an object with `predict`, a function of an observation, an array, or a tensor
-that turns into one will do.
+Nothing of any framework is imported: an object with `predict`, a function, a dict, an array, or a tensor that turns
+into one will do.
 """
 
 from equivalence.testing.trained.figures import Figure
-from equivalence.testing.trained.parameters import ParametersVerdict, judge_parameters
-from equivalence.testing.trained.policy import PolicyVerdict, judge_policy
-from equivalence.testing.trained.reward import RewardVerdict, judge_reward
+from equivalence.testing.trained.parameters import judge_parameters
+from equivalence.testing.trained.parameters_verdict import ParametersVerdict
+from equivalence.testing.trained.policy import judge_policy
+from equivalence.testing.trained.policy_verdict import PolicyVerdict
+from equivalence.testing.trained.reward import judge_reward
+from equivalence.testing.trained.reward_verdict import RewardVerdict
 
 __all__ = [
     "Figure",

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 
 from equivalence.testing.trained import divergences
-from equivalence.testing.trained.door import GivenPolicy, exact_numbers, exact_table, same_rows
 from equivalence.testing.trained.figures import figure, norm
+from equivalence.testing.trained.numbers import exact_numbers, exact_table
+from equivalence.testing.trained.policies import GivenPolicy
+from equivalence.testing.trained.same_policies import same_rows
 from mdps import MDP, InvalidArgument, occupancy, scalars
 from mdps.arguments import checked_expert, reward_axes
 from mdps.scalars.balls import precision

@@ -13,24 +13,19 @@ What is 0 is said to be 0 where both tables are rational, since then it is decid
 Source: cover2006; lin1991; ho2016.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from flint import arb, fmpq
 
-from equivalence.testing.trained.door import GivenPolicy, same_rows
-from equivalence.testing.trained.figures import Figure, figure, infinite
+from equivalence.testing.trained.figures import Figure, figure, infinite, place
+from equivalence.testing.trained.policies import GivenPolicy
+from equivalence.testing.trained.same_policies import same_rows
 from mdps import MDP, InvalidArgument, marginals, occupancy, scalars
 from mdps.scalars.balls import precision
 
 BITS = 256
 LETTERS = ("s", "a", "s'")
-
-
-def place(index: Sequence[Any], letters: Sequence[str]) -> str:
-    """'s=1, a=0'."""
-    return ", ".join(f"{letter}={int(i)}" for letter, i in zip(letters, index, strict=True))
 
 
 def between(

@@ -95,6 +95,11 @@ def rows(table: Sequence[tuple[str, ...]]) -> list[str]:
     return [f"    {line}".rstrip() for line in padded]
 
 
+def place(index: Sequence[Any], letters: Sequence[str]) -> str:
+    """'s=1, a=0'."""
+    return ", ".join(f"{letter}={int(i)}" for letter, i in zip(letters, index, strict=True))
+
+
 def as_json(x: Any) -> Any:
     """Figures and arrays of them as plain objects: exact ones as text, floats beside it."""
     if isinstance(x, Figure):

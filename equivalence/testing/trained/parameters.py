@@ -29,75 +29,27 @@ Source: ziebart2010; bach2010; derived.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from flint import arb, fmpq_mat
 
-from equivalence.objectives import causal, exponential_family, maxent
-from equivalence.objectives.reward_distances import counted, uniform_policy, value_adjusted
-from equivalence.testing.trained.door import Problem, exact_numbers, problem
-from equivalence.testing.trained.figures import Figure, as_json, figure, norm, rows
+from equivalence.testing.trained.families import ROUNDING, Family, NoOptimum, of_model, of_outcomes
+from equivalence.testing.trained.figures import Figure, figure, norm
+from equivalence.testing.trained.numbers import exact_numbers
+from equivalence.testing.trained.parameters_verdict import ENCLOSED, NO_OPTIMUM, UNDECIDED, ParametersVerdict
+from equivalence.testing.trained.problem import problem
 from mdps import (
-    MDP,
     InvalidArgument,
     InvalidModel,
     OutOfReach,
-    boltzmann,
     identifiability,
-    occupancy,
-    policy_value,
     scalars,
-    soft_solution,
 )
-from mdps.arguments import checked_expert, checked_temperature, reward_axes
 from mdps.scalars.balls import precision
 
 OBJECTIVES = ("causal", "maxent", "exponential_family")
-ENCLOSED, NO_OPTIMUM, UNDECIDED = "enclosed", "no optimum", "undecided"
 BITS = 256
-ROUNDING = 2.0**-24  # as in `feature_matching`
-
-
-@dataclass(frozen=True, eq=False)
-class ParametersVerdict:
-    """How far theta is from the optimum.
-
-    distance      |P (theta - theta*)|, in a ball; None unless enclosed
-    gap           what the objective loses, L(theta*) - L(theta) in nats, in a ball; None unless enclosed
-    gradient      dL/dtheta at theta, [k], in balls, and its Euclidean norm
-    optimum       a theta near theta* [k] whose coordinates that nothing determines are 0, and its error
-    unidentified  directions of theta that change nothing, a basis [d][k] in rational numbers
-    reason        why the distance is not enclosed
-    """
-
-    name: str
-    objective: str
-    outcome: str
-    distance: Figure | None
-    gap: Figure | None
-    gradient: tuple[Figure, ...]
-    gradient_norm: Figure
-    optimum: tuple[float, ...]
-    optimum_error: float
-    unidentified: tuple[tuple[Figure, ...], ...]
-    reason: str
-    notes: tuple[str, ...]
-    seconds: float
-
-    @property
-    def message(self) -> str:
-        """The whole report."""
-        return "\n".join(_report(self))
-
-    def __str__(self) -> str:
-        return self.message
-
-    def as_json(self) -> dict[str, Any]:
-        """The verdict as a plain object; the keys are stable."""
-        return {name: as_json(getattr(self, name)) for name in self.__dataclass_fields__}
 
 
 def judge_parameters(
@@ -139,11 +91,11 @@ def judge_parameters(
             raise InvalidArgument(
                 "an exponential family has no model: expected features [n, k], probabilities [n] alone"
             )
-        family = _of_outcomes(phi, expert, notes)
+        family = of_outcomes(phi, expert, notes)
     else:
         if env_or_mdp is None:
             raise InvalidArgument(f"objective {objective!r} needs a model or an environment; got None")
-        family = _of_model(problem(env_or_mdp), phi, expert, objective, temperature, notes)
+        family = of_model(problem(env_or_mdp), phi, expert, objective, temperature, notes)
     basis = identifiability.null_space(family.telling)
     told = np.ones(len(point), dtype=bool)
     told[[np.flatnonzero(np.asarray(row != 0, dtype=bool))[-1] for row in basis]] = False
@@ -171,25 +123,6 @@ def judge_parameters(
     )
 
 
-class _Family(NamedTuple):
-    """A concave objective of theta.
-
-    telling   a rational matrix [m, k]: M u = 0 iff u changes nothing
-    value     of an exact theta [k]: the objective and its gradient [k], in balls
-    optimum   of coordinates [k] that have one, from a start or of its own accord: (theta [m], error, rank)
-    size      of what is collected: a gradient below 2^-24 of it, where nothing changes, is rounding of the counts
-    """
-
-    telling: np.ndarray
-    value: Callable[[np.ndarray], tuple[Any, np.ndarray]]
-    optimum: Callable[[np.ndarray, np.ndarray | None], tuple[np.ndarray, float, int]]
-    size: float
-
-
-class NoOptimum(ValueError):
-    """The supremum is not attained, by proof."""
-
-
 class _Found(NamedTuple):
     outcome: str
     theta: np.ndarray | None = None
@@ -197,7 +130,7 @@ class _Found(NamedTuple):
     reason: str = ""
 
 
-def _idle(family: _Family, basis: np.ndarray, gradient: np.ndarray) -> _Found | None:
+def _idle(family: Family, basis: np.ndarray, gradient: np.ndarray) -> _Found | None:
     """No optimum, where the expert collects something else along a direction that changes nothing."""
     for row in basis:
         direction = scalars.convert(row, "ball")
@@ -214,7 +147,7 @@ def _at_zero(basis: np.ndarray, told: np.ndarray, point: np.ndarray) -> np.ndarr
     return point - sum((x * row for x, row in zip(point[~told], basis, strict=True)), 0 * point)
 
 
-def _optimum(family: _Family, told: np.ndarray, point: np.ndarray) -> _Found:
+def _optimum(family: Family, told: np.ndarray, point: np.ndarray) -> _Found:
     """A point near the optimum, from 0, else from the theta that was given."""
     if not told.any():
         return _Found(ENCLOSED, np.zeros(len(told)), 0.0)
@@ -237,7 +170,7 @@ def _optimum(family: _Family, told: np.ndarray, point: np.ndarray) -> _Found:
 
 
 def _enclosed(
-    family: _Family, basis: np.ndarray, told: np.ndarray, point: np.ndarray, found: _Found
+    family: Family, basis: np.ndarray, told: np.ndarray, point: np.ndarray, found: _Found
 ) -> dict[str, Figure]:
     near = scalars.convert(found.theta, "exact")
     distance = norm(scalars.convert(_orthogonal(basis, point - near), "ball")) + arb(0, found.error)
@@ -258,133 +191,3 @@ def _orthogonal(basis: np.ndarray, x: np.ndarray) -> np.ndarray:
         return x
     gram, products = fmpq_mat((basis @ basis.T).tolist()), fmpq_mat([[y] for y in basis @ x])
     return x - np.array(gram.solve(products).entries(), dtype=object) @ basis
-
-
-# Objectives on a model -------------------------------------------------------------------------------------------
-
-
-def _of_model(
-    given: Problem, phi: np.ndarray, expert: Any, objective: str, temperature: Any, notes: list[str]
-) -> _Family:
-    notes += given.notes
-    floats = (given.given or given.mdp).to("float")
-    mdp = floats.to("exact")  # as the certificate of the optimum reads it
-    if not mdp.equals(given.mdp):
-        notes.append("the model was rounded to float64")
-    axes = reward_axes(mdp, phi[..., 0], "features[..., k]")
-    counts = _rounded(expert, "expert", notes)
-    checked_expert(floats, counts, axes)
-    float_phi = _rounded(phi, "features", notes)
-    alpha = float(
-        _rounded(checked_temperature(exact_numbers(temperature, "temperature")[()], "exact"), "temperature", notes)
-    )
-    exact_phi, exact_counts, exact_alpha = (scalars.convert(x, "exact") for x in (float_phi, counts, [alpha]))
-    module = causal if objective == "causal" else maxent
-
-    def value(theta: np.ndarray) -> tuple[Any, np.ndarray]:
-        model, one = mdp.to("ball"), scalars.convert(exact_alpha, "ball")[0]
-        reward, table = (scalars.convert(x, "ball") for x in ((exact_phi * theta).sum(axis=-1), exact_counts))
-        visits, lost = _visits(model, reward, one, axes, objective)
-        summed = tuple(range(len(axes)))
-        slope = ((table - visits)[..., None] * scalars.convert(exact_phi, "ball")).sum(axis=summed) / one
-        return (table * reward).sum() / one - lost, slope
-
-    def optimum(told: np.ndarray, start: np.ndarray | None) -> tuple[np.ndarray, float, int]:
-        found = module.optimum(floats, float_phi[..., told], counts, temperature=alpha, start=start)
-        return found.theta, found.distance, found.range.shape[1]
-
-    size = float(np.abs(float_phi).max(initial=0.0)) * (1 + float(counts.sum())) / alpha
-    return _Family(_telling(mdp, exact_phi, objective), value, optimum, size)
-
-
-def _visits(mdp: MDP, reward: np.ndarray, alpha: Any, axes: str, objective: str) -> tuple[np.ndarray, Any]:
-    """The visits of the model of a reward, and the log partition function, or rho V_0 / alpha."""
-    if objective == "maxent":
-        log_partition = boltzmann.log_partition(mdp, reward, temperature=alpha)
-        return boltzmann.occupancy(mdp, reward, temperature=alpha, axes=axes), log_partition
-    solution = soft_solution(mdp, reward, temperature=alpha)
-    first = solution.v if mdp.horizon is None else solution.v[0]
-    reached = ~scalars.zero_mask(mdp.initial)
-    return occupancy(mdp, solution.policy, axes=axes), (mdp.initial[reached] * first[reached]).sum() / alpha
-
-
-def _telling(mdp: MDP, phi: np.ndarray, objective: str) -> np.ndarray:
-    """A rational matrix [m, k] whose null space are the directions of theta that change nothing."""
-    ending_at_0 = mdp.with_final_value(0 * mdp.final_value)
-    reached = counted(mdp, reached=True)
-    if mdp.discount == 0:  # what is not decided at once has no weight
-        first = mdp.available & ~scalars.zero_mask(mdp.initial)[:, None]
-        reached = first if mdp.horizon is None else np.stack([first, *[first & False] * (mdp.horizon - 1)])
-    columns = []
-    for k in range(phi.shape[-1]):
-        if objective == "causal":
-            columns.append(value_adjusted(ending_at_0, phi[..., k])[reached])
-            continue
-        values = policy_value(ending_at_0, phi[..., k], uniform_policy(mdp))
-        wide = phi[..., k][(..., *(None,) * (4 - phi.ndim))]
-        now, ahead = (values, values) if mdp.horizon is None else (values[:-1], values[1:])
-        table = wide + mdp.discount * ahead[..., None, None, :] - now[..., :, None, None]
-        met = reached[..., None] & mdp.support
-        starts = (values if mdp.horizon is None else values[0])[~scalars.zero_mask(mdp.initial)]
-        columns.append(np.concatenate([np.broadcast_to(table, met.shape)[met], starts - starts[0]]))
-    return np.stack(columns, axis=-1)
-
-
-def _rounded(x: Any, name: str, notes: list[str]) -> np.ndarray:
-    """The nearest float64, with a note where that is not the number itself."""
-    exact = exact_numbers(x, name)
-    floats = scalars.convert(exact, "float")
-    if not np.asarray(scalars.convert(floats, "exact") == exact, dtype=bool).all():
-        notes.append(f"{name}: rounded to float64")
-    return floats
-
-
-# An exponential family -------------------------------------------------------------------------------------------
-
-
-def _of_outcomes(phi: np.ndarray, expert: Any, notes: list[str]) -> _Family:
-    features, data = _rounded(phi, "features", notes), _rounded(expert, "expert", notes)
-    if features.ndim != 2 or data.shape != features.shape[:1]:
-        raise InvalidArgument(f"features {features.shape} and expert {data.shape}; expected [n, k] and [n]")
-    table, law = scalars.convert(features, "exact"), scalars.convert(data, "exact")
-    law = law / law.sum()
-
-    def value(theta: np.ndarray) -> tuple[Any, np.ndarray]:
-        energy = scalars.convert((table * theta).sum(axis=-1), "ball")
-        log_partition, model = scalars.log_normalized(-energy)
-        gap = model - scalars.convert(law, "ball")
-        likelihood = -(scalars.convert(law, "ball") * energy).sum() - log_partition
-        return likelihood, (gap[:, None] * scalars.convert(table, "ball")).sum(axis=0)
-
-    def optimum(told: np.ndarray, _: np.ndarray | None) -> tuple[np.ndarray, float, int]:
-        try:
-            found = exponential_family.optimum(features[:, told], data)
-        except InvalidArgument as error:
-            raise NoOptimum(str(error)) from None
-        return found.theta, float(found.distance), int(found.identified.sum())
-
-    return _Family(table - table[:1], value, optimum, float(np.abs(features).max(initial=0.0)))
-
-
-# The report ------------------------------------------------------------------------------------------------------
-
-
-def _report(verdict: ParametersVerdict) -> list[str]:
-    if verdict.outcome == ENCLOSED:
-        first = f"{verdict.name} is {verdict.distance} from the optimum of {verdict.objective}, certified"
-    else:
-        first = f"{verdict.name}: {verdict.outcome} of {verdict.objective}: {verdict.reason}"
-    lines = [first, f"judged in balls, {verdict.seconds:.2f} s", ""]
-    gradient = ", ".join(f"{x.value:.6g}" for x in verdict.gradient)
-    table = [("gradient there", f"({gradient}), norm {verdict.gradient_norm}")]
-    if verdict.outcome == ENCLOSED:
-        best = ", ".join(f"{x:.6g}" for x in verdict.optimum)
-        table += [
-            ("what the objective loses", f"{verdict.gap} nats"),
-            ("the optimum", f"({best}), known within {verdict.optimum_error:.2g}"),
-        ]
-    lines += rows(table)
-    if verdict.unidentified:
-        shown = ["(" + ", ".join(str(x.exact) for x in row) + ")" for row in verdict.unidentified]
-        lines += ["", f"Not determined by any data, and left out of the distance: {', '.join(shown)}"]
-    return lines + [f"note: {note}" for note in verdict.notes]

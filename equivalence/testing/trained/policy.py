@@ -17,18 +17,19 @@ Source: puterman1994; ziebart2010; derived.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from equivalence.testing.trained.beside import beside_expert
-from equivalence.testing.trained.door import GivenPolicy, Problem, exact_numbers, given_policy, problem
-from equivalence.testing.trained.figures import Figure, as_json, figure, rows
+from equivalence.testing.trained.figures import Figure, figure
+from equivalence.testing.trained.numbers import exact_numbers
+from equivalence.testing.trained.policies import GivenPolicy, given_policy
+from equivalence.testing.trained.policy_verdict import PolicyVerdict
+from equivalence.testing.trained.problem import Problem, problem
 from equivalence.testing.trained.returns import (
     NARROW,
     PRECISIONS,
-    Loss,
     discounted_visits,
     is_long,
     losses,
@@ -41,63 +42,6 @@ from equivalence.testing.trained.returns import (
 from mdps import MDP, InvalidArgument, OutOfReach, scalars
 from mdps.arguments import checked_temperature
 from mdps.scalars.balls import precision
-
-SHOWN = 5  # places of loss that are printed
-
-
-@dataclass(frozen=True, eq=False)
-class PolicyVerdict:
-    """What a policy is worth; `Figure`s are exact or enclosed. None where nothing was asked, or nothing exists.
-
-    level            exact or ball
-    share            of the range between the best return and the worst one
-    losses           where the regret comes from, the largest part first
-    occupancy        [s, a], discounted expected visits, in rationals or balls
-    divergences      of occupancies (each divided by its mass), over the axes of an expert's counts, and of an expert
-                     policy over (s, a), with the KL of trajectories
-    feature_gap      E_expert[phi] - E_policy[phi], [k], and its Euclidean norm
-    notes            what was done to the numbers that were given
-    """
-
-    name: str
-    level: str
-    source: str
-    value: Figure
-    best: Figure
-    worst: Figure | None
-    regret: Figure
-    share: Figure | None
-    losses: tuple[Loss, ...]
-    occupancy: np.ndarray = field(repr=False)
-    soft_value: Figure | None = None
-    soft_best: Figure | None = None
-    soft_regret: Figure | None = None
-    divergences: dict[str, Figure] = field(default_factory=dict)
-    feature_gap: tuple[Figure, ...] = ()
-    feature_distance: Figure | None = None
-    temperature: Any = None
-    notes: tuple[str, ...] = ()
-    seconds: float = 0.0
-
-    @property
-    def is_optimal(self) -> bool:
-        """Whether no policy has a higher return, decided."""
-        return self.regret.is_zero
-
-    @property
-    def message(self) -> str:
-        """The whole report."""
-        return "\n".join(_report(self))
-
-    def __str__(self) -> str:
-        return self.message
-
-    def as_json(self) -> dict[str, Any]:
-        """The verdict as a plain object, without the occupancy; the keys are stable."""
-        names = [f for f in self.__dataclass_fields__ if f not in ("occupancy", "temperature")]
-        alpha = None if self.temperature is None else str(self.temperature)
-        row = {name: as_json(getattr(self, name)) for name in names}
-        return row | {"is_optimal": self.is_optimal, "temperature": alpha}
 
 
 def judge_policy(
@@ -118,16 +62,17 @@ def judge_policy(
 ) -> PolicyVerdict:
     """The exact return and regret of a policy, and its distances from an expert.
 
-    policy         a table [s, a] or [t, s, a]; a function of an observation; an object with predict(observation)
+    policy         [s, a] or [t, s, a]; a function of (observation) or (observation, t); an object with predict();
+                   or a dict of states
     env_or_mdp     an environment of `to_gymnasium`, or a model
     reward         [s], [s, a] or [s, a, s']; that of the environment if None
     expert         expected discounted counts [s], [s, a] or [s, a, s']: `occupancy` of a policy or of demonstrations
     expert_policy  a policy [s, a] or [t, s, a], instead of counts
     features       [s, k], [s, a, k] or [s, a, s', k], whose expectations are compared with the expert's
     temperature    alpha, for the soft regret
-    outputs        what the policy gives: 'probabilities', 'logits' or 'actions'; see `trained.door`
+    outputs        what the policy gives: 'probabilities', 'logits' or 'actions'; see `trained.policies`
     observation    what a function or predict() is given for a state; the number of the state if None
-    timed          whether a function is given (observation, t)
+    timed          whether a function is given (observation, t); so it is if its second argument is called t or step
     masked         whether rows are conditioned on the actions that are available
     level          'exact' or 'ball'; by default exact where that is quick
 
@@ -257,44 +202,3 @@ def _share(part: Any, whole: Any) -> Figure | None:
         return figure(part / whole)
     except (OutOfReach, TypeError):  # a quotient of logarithms
         return figure(scalars.convert([part], "ball")[0] / scalars.convert([whole], "ball")[0])
-
-
-# The report ------------------------------------------------------------------------------------------------------
-
-
-def _report(verdict: PolicyVerdict) -> list[str]:
-    share = "" if verdict.share is None else f", {100 * verdict.share.value:.3g} % of the range from best to worst"
-    first = f"{verdict.name}: regret {verdict.regret}{share}"
-    if verdict.is_optimal:
-        first = f"{verdict.name} is optimal: no policy has a higher return"
-    kind = "exact numbers" if verdict.level == "exact" else "balls, which contain the truth"
-    lines = [first, f"judged: {verdict.source}, in {kind}, {verdict.seconds:.2f} s", ""]
-    table = [("return", str(verdict.value)), ("best return", str(verdict.best))]
-    if verdict.worst is not None:
-        table.append(("worst return", str(verdict.worst)))
-    table.append(("regret", str(verdict.regret)))
-    if verdict.soft_regret is not None:
-        table += [
-            (f"soft return, temperature {verdict.temperature}", str(verdict.soft_value)),
-            ("best soft return", str(verdict.soft_best)),
-            ("soft regret", str(verdict.soft_regret)),
-        ]
-    lines += rows(table)
-    if verdict.losses:
-        lines += ["", "Where the regret comes from:", "", *rows([_loss(x) for x in verdict.losses[:SHOWN]])]
-        if len(verdict.losses) > SHOWN:
-            lines.append(f"    ... and {len(verdict.losses) - SHOWN} more")
-    if verdict.divergences:
-        lines += ["", "Beside the expert (occupancies divided by their mass, in nats where there are logarithms):", ""]
-        beside = [(name, str(x)) for name, x in verdict.divergences.items()]
-        if verdict.feature_distance is not None:
-            gaps = ", ".join(f"{x.value:.6g}" for x in verdict.feature_gap)
-            beside.append(("features, expert - policy", f"({gaps}), norm {verdict.feature_distance}"))
-        lines += rows(beside)
-    return lines + ([""] if verdict.notes else []) + [f"note: {note}" for note in verdict.notes]
-
-
-def _loss(loss: Loss) -> tuple[str, ...]:
-    where = f"state {loss.s}" if loss.t is None else f"step {loss.t}, state {loss.s}"
-    several = "s" if len(loss.best) > 1 else ""
-    return where, str(loss.regret), f"best action{several}: {', '.join(map(str, loss.best))}"

@@ -14,8 +14,9 @@ import numpy as np
 from flint import arb
 
 from equivalence.testing.trained import divergences
-from equivalence.testing.trained.door import GivenPolicy, Problem
 from equivalence.testing.trained.figures import Figure, figure
+from equivalence.testing.trained.policies import GivenPolicy
+from equivalence.testing.trained.problem import Problem
 from mdps import MDP, InvalidModel, OutOfReach, marginals, occupancy, optimal_solution, scalars, soft_solution
 from mdps.arguments import expected_reward
 from mdps.scalars.balls import precision

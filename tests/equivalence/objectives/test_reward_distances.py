@@ -146,18 +146,21 @@ def test_starc(kind):
 
 
 def by_loops(mdp, reward, states, actions):
-    """C(r)(s, a, s') of the definition, entry by entry."""
+    """C(r)(s, a, s') of the definition, entry by entry, for a law of actions [a] or [s, a]."""
+    actions = np.broadcast_to(actions, (mdp.n_states, mdp.n_actions))
     gamma, n, m = mdp.discount, range(mdp.n_states), range(mdp.n_actions)
 
     def r(s, a, x):
-        return reward[(s, a, x)[: reward.ndim]] if not mdp.terminal[s] else 0
+        return reward[(s, a, x)[: reward.ndim]] if mdp.available[s, a] else 0
 
     table = np.empty((mdp.n_states, mdp.n_actions, mdp.n_states), dtype=object)
     for s, a, x in np.ndindex(table.shape):
         table[s, a, x] = r(s, a, x) + sum(
-            actions[b] * states[z] * (gamma * r(x, b, z) - r(s, b, z)) for b in m for z in n
+            states[z] * (gamma * actions[x, b] * r(x, b, z) - actions[s, b] * r(s, b, z)) for b in m for z in n
         )
-        table[s, a, x] -= gamma * sum(states[y] * actions[b] * states[z] * r(y, b, z) for y in n for b in m for z in n)
+        table[s, a, x] -= gamma * sum(
+            states[y] * actions[y, b] * states[z] * r(y, b, z) for y in n for b in m for z in n
+        )
     return table
 
 
@@ -195,6 +198,44 @@ def test_epic(kind):
                 truth = by_definition(*columns, weights)
             if truth is not None:
                 assert_agrees(distance, np.asarray(truth), mdp, reward, other, states, actions, coverage)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "unavailable" in kind])
+def test_epic_of_available_actions(kind):
+    """With a law of available actions in each state C is 0 for shaping alone, and the distance is that of the loops."""
+    missing = 0
+    for mdp, _, reward, other, rng in drawn(kind, every=7):
+        states = random_distribution(rng, mdp.n_states, full_support=True)
+        law = random_policy(rng, mdp)
+        live = np.where(mdp.terminal[:, None], fmpq(1, mdp.n_actions), law)
+        missing += bool((~mdp.available & ~mdp.terminal[:, None]).any())
+        for r in (reward, other):
+            truth = by_loops(mdp, r, states, live)
+            assert (rd.canonically_shaped(mdp, r, state_law=states, action_law=law) == truth).all()
+        if not mdp.terminal.any():
+            potential = random_reward(rng, (mdp.n_states,))
+            changed = shaping.shaped_reward(mdp, np.broadcast_to(fmpq(0), reward.shape), potential, axes="sas")
+            form = rd.canonically_shaped(mdp, changed, state_law=states, action_law=law)
+            assert scalars.zero_mask(form[mdp.available]).all()
+        with precision(BITS):
+            weights = in_balls((states[:, None, None] * live[..., None] * states).ravel())
+            columns = []
+            for r in (reward, other):
+                c = in_balls(by_loops(mdp, r, states, live).ravel())
+                mean = sum((w * x for w, x in zip(weights, c, strict=True)), arb(0))
+                columns.append([x - mean for x in c])
+            if any(all(x.contains(0) for x in column) for column in columns):
+                continue
+            truth = by_definition(*columns, weights)
+            if truth is not None:
+                model, *given = (mdp.to("ball"), *(scalars.convert(x, "ball") for x in (reward, other, states, law)))
+                assert rd.epic(model, *given[:2], state_law=given[2], action_law=given[3]).overlaps(truth)
+    assert missing
+    two = MDP([[[1, 0], [0, 1]], [[1, 0], [0, 0]]], [1, 0], horizon=2)
+    with pytest.raises(InvalidArgument, match=r"action_law has shape \(1, 2\); expected \(2,\) or \(2, 2\)"):
+        rd.canonically_shaped(two, [0, 1], action_law=[[1, 0]])
+    with pytest.raises(InvalidArgument, match=r"action_law\[1\] sums to"):
+        rd.canonically_shaped(two, [0, 1], action_law=[[1, 0], [0, 0]])
 
 
 def test_squared_cosine_of_rationals_is_rational():

@@ -358,6 +358,43 @@ def test_forms_of_policies():
     assert arb_of(judge_policy(logits, mdp, reward=[0, 1], outputs="logits").value).overlaps(arb_of(half.value))
 
 
+def test_usual_signatures():
+    """Of stable-baselines3 and the like, of tables by state, of distributions, and of functions of time."""
+    mdp, reward = two_states(), [0, 1]
+    table = np.array([[0.25, 0.75], [1, 0]])
+    in_time = np.stack([table[::-1], table])
+    expected = judge_policy(table, mdp, reward=reward).value
+    acting = judge_policy([1, 0], mdp, reward=reward, outputs="actions").value
+
+    class Recurrent:
+        def predict(self, observation, state, episode_start, deterministic=False):
+            assert (state, episode_start, deterministic) == (None, None, True)
+            return np.array([1 - observation]), state
+
+    for policy, value in (
+        (dict(enumerate(table)), expected),
+        ({0: {0: 0.25, 1: 0.75}, 1: {0: 1.0}}, expected),
+        (lambda s: SimpleNamespace(probs=table[s]), expected),
+        ({0: 1, 1: 0}, acting),
+        (Recurrent(), acting),
+        (SimpleNamespace(predict=lambda observation, **more: 1 - observation), acting),
+    ):
+        assert judge_policy(policy, mdp, reward=reward).value == value
+    value = judge_policy(in_time, mdp, reward=reward).value
+    assert value != expected
+    by_time = {(t, s): in_time[t, s] for t in range(2) for s in range(2)}
+    for policy in (by_time, lambda s, t: in_time[t, s], lambda observation, step: in_time[step, observation]):
+        assert judge_policy(policy, mdp, reward=reward).value == value
+    named = {"left": 1, "right": 0}
+    assert judge_policy(named, mdp, reward=reward, observation=["left", "right"].__getitem__).value == acting
+    endless_model = MDP(mdp.transition, mdp.initial, horizon=None, discount=HALF)
+    with pytest.raises(InvalidArgument, match="depends on time, and the model has no horizon"):
+        judge_policy(lambda s, t: table[s], endless_model, reward=reward)
+    with pytest.raises(KeyError) as raised:
+        judge_policy(lambda s: {}[s], mdp, reward=reward)
+    assert "raised by policy in state 0" in raised.value.__notes__[0]
+
+
 def test_rows_are_distributions_as_stated_or_it_is_said():
     mdp = two_states()
     third = np.array([[1 / 3, 2 / 3], [0.1, 0.9]])
@@ -403,6 +440,14 @@ def test_rows_are_distributions_as_stated_or_it_is_said():
         ([[0.5, 0.5], [1, 0]], {"level": "float"}, "level is 'float'; expected 'exact', 'ball' or None"),
         (lambda s: s, {}, r"policy gives shape \(\) in state 0; expected \(2,\).*outputs='actions'"),
         (SimpleNamespace(predict=lambda s: s), {"outputs": "logits"}, "gives actions, not logits"),
+        ({0: 1}, {}, "policy has no entry 1; expected one for each state"),
+        ({}, {}, "an empty dict"),
+        ({0: {2: 1}, 1: {0: 1}}, {}, "policy in state 0 has an action 2; expected one of 0 ... 1"),
+        (lambda t, s: [1, 0], {}, r"policy is a function of \(t, s\); expected one of \(observation\), or"),
+        (lambda: [1, 0], {}, r"policy is a function of \(\); expected"),
+        (lambda s: [1, 0], {"timed": True}, r"expected one of \(observation, t\), since timed=True"),
+        (SimpleNamespace(predict=lambda s, goal: 1), {}, r"predict of policy needs \(s, goal\)"),
+        (SimpleNamespace(predict=lambda s, state=None: 1), {"timed": True}, "takes no t; leave out timed=True"),
         (None, {}, "policy is a NoneType; expected a table, a function"),
         ([[0.5, 0.5], [1, 0]], {"features": [[1], [1]]}, "features were given without an expert"),
         (
@@ -524,6 +569,9 @@ def test_long_problems_are_answered_in_balls():
 
 
 def test_report():
+    assert "soft return, temperature 0.1 " in str(
+        judge_policy([[1, 0], [1, 0]], two_states(), reward=[0, 1], temperature=0.1)
+    )
     mdp, _ = gallery.fork()
     verdict = judge_policy([0, 0, 0], mdp, reward=[0, 1, 3], outputs="actions", temperature=1, name="agent")
     text = str(verdict)
@@ -601,6 +649,8 @@ def test_q_learning_on_an_environment_is_judged(require_extra):
     assert abs(np.mean(returns) - greedy.value.value) < 0.2
     wrapped = gymnasium.wrappers.TimeLimit(env, 3)
     assert "wrappers are not seen (TimeLimit)" in str(judge_policy([0, 0, 0, 0], wrapped, outputs="actions"))
+    idle = gymnasium.wrappers.RecordEpisodeStatistics(gymnasium.wrappers.TimeLimit(env, mdp.horizon))
+    assert "wrappers" not in str(judge_policy([0, 0, 0, 0], idle, outputs="actions"))
 
 
 def test_an_environment_has_its_own_reward(require_extra):
