@@ -3,6 +3,9 @@
 A test that needs an extra asks for it by the fixture `require_extra` and is skipped with the reason 'install
 extra X'; so is a whole module whose import needs one. With EQUIVALENCE_REQUIRE_EXTRAS=1, which `.ci/run` sets
 where everything is installed, both fail instead.
+
+What the environment says to the run and to its terminal is taken out of it before any test is collected: a command
+that a test starts, or a table that it prints, is to look the same everywhere.
 """
 
 import importlib
@@ -20,8 +23,19 @@ hypothesis.settings.register_profile("nightly", deadline=None, print_blob=True, 
 # `--hypothesis-profile=nightly` is read later, and wins.
 hypothesis.settings.load_profile("everyday")
 
+# Options of this run; colors and width of its terminal, as pytest, rich and typer read them.
+NOT_FOR_TESTS = ("PYTEST_ADDOPTS", "NO_COLOR", "FORCE_COLOR", "PY_COLORS", "TTY_COMPATIBLE", "GITHUB_ACTIONS")
+NOT_FOR_TESTS += ("COLUMNS", "LINES", "TERMINAL_WIDTH")
+
 EXTRA_OF_MODULE = {"gymnasium": "gym", "matplotlib": "plots", "jax": "jax", "torch": "torch"}
 MODULE_OF_EXTRA = {extra: module for module, extra in EXTRA_OF_MODULE.items()}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """By now pytest has read what is for itself."""
+    for name in NOT_FOR_TESTS:
+        os.environ.pop(name, None)
 
 
 def extras_are_required() -> bool:

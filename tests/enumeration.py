@@ -357,9 +357,7 @@ def derivatives(function: Callable[[Any], Any], x: Any) -> Any:
     leaves = _leaves(x)
 
     def derivative(moved: int) -> arb:
-        entries = iter(
-            [arb_series([leaf, 1], 2) if i == moved else arb_series([leaf], 2) for i, leaf in enumerate(leaves)]
-        )
+        entries = iter([arb_series([leaf, 1], 2) if i == moved else leaf for i, leaf in enumerate(leaves)])
         value = function(mapped(lambda _: next(entries), x))
         return value[1] if isinstance(value, arb_series) else arb(0)
 

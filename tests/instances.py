@@ -9,8 +9,10 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +54,17 @@ class Drawn(NamedTuple):
 
 
 def models_of(kind: str) -> Iterator[Drawn]:
-    """The 81 models of a kind, or of a kind with a number: `plain/2`."""
+    """The 81 models of a kind, or of a kind with a number: `plain/2`; models do not change, so tests share them."""
+    for drawn in _drawn(kind):
+        yield drawn._replace(rng=deepcopy(drawn.rng))
+
+
+@lru_cache(maxsize=2 * len(KINDS))
+def _drawn(kind: str) -> tuple[Drawn, ...]:
+    return tuple(_models_of(kind))
+
+
+def _models_of(kind: str) -> Iterator[Drawn]:
     name, _, series = kind.partition("/")
     deterministic, single_start, terminal, unavailable = KINDS[name]
     cells = itertools.product(DISCOUNTS, TEMPERATURES, HORIZONS, range(DRAWS))

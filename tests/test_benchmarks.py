@@ -144,8 +144,20 @@ ASKED_NEAR = ("complex step", "level float", "level ball", "level exact (no chan
 FEW_SIZES = (fmpq(1), fmpq(1, 100), fmpq(1, 10**30))
 
 
-def test_detection_floors_prints_a_row_for_each_checker():
-    printed = run("detection_floors", "--size", "2", "--size", "2", "--size", "1")
+def test_detection_floors_prints_a_row_for_each_checker(monkeypatch, capsys):
+    """A few sizes of bugs: the whole grid takes those who compile half a minute."""
+    shape, _, names = detection_floors.rows.__defaults__
+    monkeypatch.setattr(detection_floors.rows, "__defaults__", (shape, FEW_SIZES, names))
+    detection_floors.report((2, 2, 1))
+    assert_has_rows(capsys.readouterr().out)
+
+
+@pytest.mark.slow
+def test_the_command_detection_floors():
+    assert_has_rows(run("detection_floors", "--size", "2", "--size", "2", "--size", "1"))
+
+
+def assert_has_rows(printed):
     for name in detection_floors.CHECKERS:
         assert f"| {name} " in printed
     assert printed.count("at most 1e-30") == 4 * 3

@@ -49,6 +49,12 @@ FILES = {
     "test_defect.py": """
         import a_module_of_no_extra
     """,
+    "test_environment.py": """
+        import os
+        at_import = {"PYTEST_ADDOPTS", "FORCE_COLOR", "NO_COLOR", "COLUMNS"} & os.environ.keys()
+        def test_nothing_is_said_to_the_terminal():
+            assert not at_import
+    """,
 }
 
 
@@ -60,13 +66,11 @@ def run(tmp_path):
         "[pytest]\npythonpath = .\naddopts = --import-mode=importlib --doctest-modules -ra\n"
     )
 
-    def outcome(*names: str, required: bool) -> tuple[str, int]:
+    def outcome(*names: str, required: bool, **more: str) -> tuple[str, int]:
         for name in names:
             (tmp_path / name).write_text(textwrap.dedent(FILES[name]))
         command = [sys.executable, "-m", "pytest", "--color=no", "."]
-        # Options for the run that this test is part of, such as its number of workers, are not for this one.
-        inherited = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
-        settings = inherited | {"EQUIVALENCE_REQUIRE_EXTRAS": "1" if required else "0"}
+        settings = os.environ | {"EQUIVALENCE_REQUIRE_EXTRAS": "1" if required else "0"} | more
         done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True)
         return done.stdout, done.returncode
 
@@ -108,3 +112,10 @@ def test_other_missing_modules_are_errors(run, required):
     summary, status = run("test_defect.py", required=required)
     assert status != 0
     assert "a_module_of_no_extra" in summary
+
+
+def test_what_is_said_to_the_run_and_its_terminal_is_not_for_tests(run):
+    said = {"PYTEST_ADDOPTS": "--verbose", "FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "100"}
+    summary, status = run("test_environment.py", required=False, **said)
+    assert "test_nothing_is_said_to_the_terminal PASSED" in summary  # the run itself was told
+    assert status == 0
