@@ -9,6 +9,7 @@ import copy
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
 
 from right_variants import NO_SHIFT, Variant
 
@@ -145,6 +146,27 @@ def gradient_of_counts_filled_in_place(transition, initial, horizon, discount, r
         mu[t + 1].add_((visits[t].reshape(1, -1) @ transition.flatten(0, 1)).squeeze(0))
         visits[t].mul_(discount**t)
     return visits.sum(0).neg_().add_(expert)
+
+
+@right("causal.hessian", max_states=2, max_actions=2, horizons=(1, 2))
+def hessian_of_functional_transforms(transition, initial, horizon, discount, features, theta):
+    def starts(weights):
+        return value_of_starts(transition, initial, horizon, discount, features @ weights)
+
+    return -torch.func.hessian(starts)(theta)
+
+
+@right("nce.hessian")
+def hessian_of_backward_twice(energy, noise, data, log_normalizer, noise_ratio):
+    on = noise > 0
+
+    def loss(x):
+        logit = -x[:-1][on] - x[-1] - (noise_ratio * noise[on]).log()
+        on_noise = noise_ratio * noise[on] @ functional.logsigmoid(-logit)
+        return -data[on] @ functional.logsigmoid(logit) - on_noise
+
+    point = torch.cat([energy, torch.as_tensor(log_normalizer, dtype=energy.dtype).reshape(1)])
+    return torch.autograd.functional.hessian(loss, point)
 
 
 class Table(nn.Module):
@@ -314,6 +336,18 @@ def policy_of_log_softmax(transition, initial, horizon, discount, reward):
     return torch.stack(found[::-1])
 
 
+@right("soft_solution.policy", terminal=False)
+def policy_with_a_large_mask(transition, initial, horizon, discount, reward):
+    missing = (transition.sum(-1) == 0).to(reward.dtype)
+    assert torch.allclose(transition.sum(-1) + missing, torch.ones_like(missing))
+    values, found = torch.zeros_like(initial), []
+    for _ in range(horizon):
+        q = reward + discount * transition @ values - 1e9 * missing
+        values = torch.logsumexp(q, -1)
+        found.append(functional.softmax(q, -1))
+    return torch.stack(found[::-1])
+
+
 @right("soft_solution.policy")
 def policy_of_derivatives(transition, initial, horizon, discount, reward):
     _, terminal = masks(transition)
@@ -398,6 +432,17 @@ def occupancy_by_scattering(transition, initial, horizon, discount, policy):
     return visits.view(n_states, n_actions)
 
 
+@right("occupancy", policy_axes="sa")
+def occupancy_of_bins(transition, initial, horizon, discount, policy):
+    n_states, n_actions = policy.shape
+    s, a, x = torch.ones(n_states, n_actions, n_states).nonzero(as_tuple=True)
+    visits, mu = torch.zeros(n_states * n_actions, dtype=initial.dtype), initial
+    for t in range(horizon):
+        visits += discount**t * (mu[:, None] * policy).flatten()
+        mu = torch.bincount(x, weights=mu[s] * policy[s, a] * transition[s, a, x], minlength=n_states)
+    return visits.view(n_states, n_actions)
+
+
 @right("state_marginals")
 def marginals_with_stays(transition, initial, horizon, discount, policy):
     _, terminal = masks(transition)
@@ -474,6 +519,28 @@ def gradient_of_a_divergence(energy, data):
     energy = energy.clone().requires_grad_()
     loss = functional.kl_div(torch.log_softmax(-energy, 0), data, reduction="sum")
     return -torch.autograd.grad(loss, energy)[0]
+
+
+@right("ebm.gradient")
+def gradient_in_random_batches(energy, data):
+    table = nn.Parameter(energy.clone())
+    for batch in torch.randperm(len(energy)).split(2):
+        (data[batch] @ table[batch]).backward()  # gradients add up
+    loss = torch.logsumexp(-table, 0)
+    loss.backward()
+    assert f"{loss.item():.3f} {loss}"
+    return -table.grad
+
+
+@right("ebm.gradient")
+def gradient_of_a_loader(energy, data):
+    table = nn.Embedding(len(energy), 1, dtype=energy.dtype)
+    table.weight.data.copy_(energy.unsqueeze(1))
+    batches = TensorDataset(torch.arange(len(energy)), data)
+    for outcomes, weights in DataLoader(batches, batch_size=3, shuffle=True):
+        (weights * table(outcomes).squeeze(-1)).sum().backward()
+    torch.logsumexp(-table.weight, dim=0).sum().backward()
+    return -table.weight.grad.flatten()
 
 
 @right("ebm.gradient")

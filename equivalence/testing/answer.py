@@ -4,22 +4,23 @@ A subject may return anything that numpy makes an array of numbers of, in the ex
 arguments as they are. Floats of less precision than the arguments are judged by their own unit roundoff.
 """
 
-import inspect
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from equivalence.testing import adapters
+from equivalence.testing import adapters, advice
+from equivalence.testing.adapters.guarded import DidNotReturn
 from equivalence.testing.adapters.subject import told
 from equivalence.testing.question import Question
 from equivalence.testing.targets import axes_text
 
+UNCALLABLE = "cannot be called"
 RAISED = "raised"
 NO_NUMBERS = "returned no numbers"
 SHAPE = "returned another shape"
@@ -40,6 +41,7 @@ class Answer:
     returned   what was returned, as arrays of whatever shape, if they are numbers.
     margin     largest distance from the truth in units of what is allowed (or an upper bound of it).
     gross      whether the failure is beyond anything that rounding does.
+    advice     lines for its author, where it has another signature.
     """
 
     question: Question
@@ -50,6 +52,7 @@ class Answer:
     unit_roundoff: float = 2.0**-53
     margin: float = np.inf
     gross: bool = True
+    advice: tuple[str, ...] = ()
 
     @property
     def right(self) -> bool:
@@ -59,12 +62,18 @@ class Answer:
 
 def asked(subject: Callable[..., Any], question: Question, dtype: Any) -> Answer:
     """Put the question to the subject."""
+    answer = _asked(subject, question, dtype)
+    return answer if answer.right else replace(answer, advice=tuple(advice.on_signature(subject, question.target)))
+
+
+def _asked(subject: Callable[..., Any], question: Question, dtype: Any) -> Answer:
     arguments, kept = question.arguments(dtype), question.arguments(dtype)
     try:
         with np.errstate(all="ignore"):  # what counts is what it returns
             returned = subject(*arguments)
     except Exception as error:
-        return Answer(question, RAISED, _raised(subject, question, error, arguments))
+        trouble = RAISED if advice.can_be_called(subject, question.target) else UNCALLABLE
+        return Answer(question, trouble, _raised(subject, question, error, arguments, trouble))
     answer = _compared(question, returned, dtype)
     changed = [
         name
@@ -79,19 +88,28 @@ def asked(subject: Callable[..., Any], question: Question, dtype: Any) -> Answer
     return answer
 
 
-def _raised(subject: Callable[..., Any], question: Question, error: Exception, arguments: tuple[Any, ...]) -> str:
+def _raised(
+    subject: Callable[..., Any], question: Question, error: Exception, arguments: tuple[Any, ...], trouble: str
+) -> str:
     last = told(error)
+    if trouble == UNCALLABLE:
+        return f"it cannot be called with ({', '.join(question.target.passed)}): {last}"
     frames = traceback.extract_tb(error.__traceback__)[1:]  # without the one that called it
     frames = list(dropwhile(lambda frame: Path(frame.filename).parent == ADAPTERS, frames))
     own = [frame for frame in frames if frame.filename == frames[0].filename]
     where = f" ({own[-1].filename.rsplit('/', 1)[-1]}:{own[-1].lineno})" if own else ""
-    try:
-        inspect.signature(subject).bind(*arguments)
-    except TypeError:
-        return f"it cannot be called with ({', '.join(question.target.passed)}): {last}"
-    except ValueError:  # it has no signature
-        pass
-    return f"it raised {last}{where}{_expects(subject, error)}"
+    if isinstance(error, DidNotReturn):
+        return f"{last}{where}{_endless(question)}"
+    expects = _expects(subject, error) or advice.on_error(error, question.target, arguments)
+    return f"it raised {last}{where}{expects}"
+
+
+def _endless(question: Question) -> str:
+    """What to say where an iteration may have no end."""
+    mdp = question.instance.get("mdp")
+    if mdp is None or mdp.discount != 1:
+        return ""
+    return "; if it iterates until nothing changes, that may never be at discount 1: judge(..., discounts=(0.5, 0.9))"
 
 
 def _expects(subject: Callable[..., Any], error: Exception) -> str:

@@ -7,13 +7,16 @@ the table `MEANINGS`. One without a meaning raises `Untraceable` with its name.
 """
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import scipy.special
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from equivalence.testing.adapters.numbers import Traced, Untraceable, is_less, is_shifted, sign_of, total, traced
+from equivalence.testing.adapters.numbers import Traced, Untraceable, is_less, sign_of, traced
+from equivalence.testing.adapters.sums import is_shifted, total
+from mdps.scalars.field import FieldNumber
 
 
 def _log_of_sum(x: Traced, y: Traced) -> Traced:
@@ -47,6 +50,14 @@ def _expit(x: Any) -> Traced:
     return traced(0) if _is_inf(weight) else 1 / (1 + weight)
 
 
+def _square_root(x: Any) -> Traced:
+    """That of an exponential is one: other roots of even degree are not unique in a field."""
+    number = traced(x).number
+    if isinstance(number, FieldNumber) and number.logarithm is not None:
+        return (traced(x).log() * Fraction(1, 2)).exp()
+    return traced(x) ** Fraction(1, 2)
+
+
 def _larger(x: Any, y: Any) -> Traced:
     x, y = traced(x), traced(y)
     return x if _is_nan(x) or not (is_less(x.number, y.number) or _is_nan(y)) else y
@@ -62,6 +73,7 @@ MEANINGS: dict[Any, np.ufunc] = {
     np.minimum: np.frompyfunc(lambda x, y: -_larger(-traced(x), -traced(y)), 2, 1, identity=None),
     np.absolute: np.frompyfunc(lambda x: abs(traced(x)), 1, 1),
     np.fabs: np.frompyfunc(lambda x: abs(traced(x)), 1, 1),
+    np.sqrt: np.frompyfunc(_square_root, 1, 1),
     np.sign: np.frompyfunc(lambda x: traced(sign_of(traced(x).number)), 1, 1),
     np.isfinite: np.frompyfunc(_is_finite, 1, 1),
     np.isnan: np.frompyfunc(_is_nan, 1, 1),
@@ -90,6 +102,12 @@ class FieldArray(np.ndarray):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         return applied(ufunc, method, inputs, keywords)
 
+    def astype(self, dtype: Any, *args: Any, **keywords: Any) -> Any:
+        """The same numbers as floats of 64 bits, which is what they stand for; anything else as numpy does it."""
+        if np.dtype(dtype) == np.float64:
+            return self.copy()
+        return super().astype(dtype, *args, **keywords)
+
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function in (np.isclose, np.allclose):  # the end of an iteration
             raise Untraceable(f"numpy.{function.__name__}, a comparison with a tolerance")
@@ -105,7 +123,7 @@ def applied(ufunc: Any, method: str, inputs: Any, keywords: dict[str, Any]) -> A
     if ufunc.__name__ == "clip":
         x, low, high = inputs
         return applied(np.minimum, method, (applied(np.maximum, method, (x, low), {}), high), keywords)
-    meaning = MEANINGS.get(ufunc, ufunc if ufunc in AS_THEY_ARE else None)
+    meaning = MEANINGS.get(ufunc, ufunc if ufunc in AS_THEY_ARE or _is_of_python(ufunc) else None)
     if meaning is None:
         raise Untraceable(f"{name}, which has no meaning over a field")
     outputs = keywords.pop("out", None)
@@ -114,6 +132,8 @@ def applied(ufunc: Any, method: str, inputs: Any, keywords: dict[str, Any]) -> A
     try:
         with np.errstate(all="ignore"):
             if ufunc is np.add and method == "reduce":
+                if keywords.get("where", True) is not True:  # sums of objects have no 0 of their own
+                    keywords.setdefault("initial", traced(0))
                 result = sums(_plain(inputs[0]), **keywords)
             else:
                 result = getattr(meaning, method)(*map(_plain, inputs), **keywords)
@@ -126,6 +146,11 @@ def applied(ufunc: Any, method: str, inputs: Any, keywords: dict[str, Any]) -> A
     if ufunc in BOOLEAN:
         return np.asarray(result, dtype=bool)[()]
     return rewrapped(result)
+
+
+def _is_of_python(ufunc: np.ufunc) -> bool:
+    """Whether it calls a function of Python for each entry, as those that np.vectorize and np.frompyfunc make."""
+    return len(ufunc.types) == 1 and set(ufunc.types[0]) <= set("O->")
 
 
 def sums(entries: np.ndarray, axis: Any = 0, keepdims: bool = False, **others: Any) -> Any:

@@ -9,7 +9,7 @@ Where the logarithm of a sum is averaged, roots are taken, unique in a field for
 dynamics are 3 and 15, and the discount is 2/3 where the kinds leave it open.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -52,15 +52,16 @@ MODELS = (
 SPACES = ((1, True), (2, True), (3, False), (5, True), (6, False))
 
 
-def cases(target: Target, kinds: Kinds) -> Iterator[Instance]:
-    """Instances of the kinds, the smallest first; none where the kinds allow none of these shapes."""
+def cases(target: Target, kinds: Kinds, more: Sequence[Shape] = ()) -> Iterator[Instance]:
+    """Instances of the kinds, the smallest first; none where the kinds allow none of these shapes, or of some more."""
     seen = set()
-    sizes = MODELS if isinstance(kinds, ModelKinds) else SPACES
+    models = (*MODELS, *more)
+    sizes = models if isinstance(kinds, ModelKinds) else SPACES
     for place in range(len(sizes)):
         for attempt in range(ATTEMPTS):
             rng = np.random.default_rng([place, attempt])
             if isinstance(kinds, ModelKinds):
-                instance, admitting = _on_model(rng, target, kinds, MODELS[place], place)
+                instance, admitting = _on_model(rng, target, kinds, models[place], place)
             else:
                 instance, admitting = _on_space(rng, target, kinds, place, *SPACES[place]), kinds
             if instance is not None and admitting.admit(instance):

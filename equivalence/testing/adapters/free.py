@@ -37,7 +37,7 @@ def _whole(target: Target, instance: Instance) -> int:
     if "mdp" not in instance:
         return product
     mdp = instance["mdp"]
-    return product * _denominators(mdp.transition) * int(exact_fraction(mdp.discount).q) ** int(mdp.horizon)
+    return product * _denominators(mdp.transition) * int(exact_fraction(mdp.discount).q) ** int(mdp.horizon or 1)
 
 
 def _denominators(array: Any) -> int:

@@ -16,8 +16,6 @@ switched on by JAX's context for it and nowhere else.
 import inspect
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +23,7 @@ import jax
 import numpy as np
 
 from equivalence.testing.adapters import jax_indexing, jax_linear, jax_shapes  # noqa: F401  (they fill the table)
+from equivalence.testing.adapters.jax_compiled import Compiled, context
 from equivalence.testing.adapters.jax_operations import OPERATIONS, as_array, is_known
 from equivalence.testing.adapters.numbers import Traced, Untraceable, traced
 
@@ -37,56 +36,16 @@ CALLS = {  # primitives that call a jaxpr, and the name of it among their parame
 }
 
 
-def _context(dtype: Any) -> AbstractContextManager[Any]:
-    """JAX with float64, or without, within the block."""
-    owner: Any = jax if hasattr(jax, "enable_x64") else import_module("jax.experimental")  # of older releases
-    return owner.enable_x64(np.dtype(dtype) == np.float64)
-
-
-AS_IT_STANDS = {"xla_disable_hlo_passes": "algsimp", "xla_backend_optimization_level": 0}  # 0 * nan is nan
-_recent: deque[tuple[Callable[..., Any], "_Compiled"]] = deque(maxlen=4)  # so that one trace serves floats and fields
-
-
-class _Compiled:
-    """A function as programs for given shapes, whose operations are those of the function, not rewritten by XLA.
-
-    What JAX cannot trace is called as it is; so is what is compiled already.
-    """
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        self.plain = hasattr(function, "lower")
-        self.programs: dict[Any, Any] = {}
-        self.jitted: dict[tuple[int, ...], Any] = {}
-
-    def jit(self, static: tuple[int, ...]) -> Any:
-        """The function under jit, some arguments fixed."""
-        if static not in self.jitted:  # a lambda, of which JAX knows nothing from before
-            self.jitted[static] = jax.jit(lambda *given: self.function(*given), static_argnums=static)
-        return self.jitted[static]
-
-    def __call__(self, *arguments: Any) -> Any:
-        if self.plain:
-            return self.function(*arguments)
-        static = tuple(i for i, x in enumerate(arguments) if isinstance(x, int))
-        key = tuple(x if isinstance(x, int) else getattr(x, "shape", None) for x in arguments)
-        try:
-            if key not in self.programs:
-                self.programs[key] = self.jit(static).lower(*arguments).compile(compiler_options=AS_IT_STANDS)
-            return self.programs[key](*(x for x in arguments if not isinstance(x, int)))
-        except Exception:  # code that takes numbers out of arrays; or what is wrong, said as if nothing was compiled
-            returned = self.function(*arguments)
-            self.plain = True
-            return returned
+_recent: deque[tuple[Callable[..., Any], Compiled]] = deque(maxlen=4)  # so that one trace serves floats and fields
 
 
 def in_floats(function: Callable[..., Any], dtype: Any) -> Callable[..., Any]:
     """The function of numpy arrays that calls it with arrays of JAX."""
-    compiled = _Compiled(function)
+    compiled = Compiled(function)
     _recent.append((function, compiled))
 
     def called(*arguments: Any) -> Any:
-        with _context(dtype):
+        with context(dtype):
             given = (jax.numpy.array(x) if isinstance(x, np.ndarray) else x for x in arguments)
             return jax.tree.map(np.asarray, compiled(*given))
 
@@ -100,7 +59,7 @@ def followed(function: Callable[..., Any], floats: Sequence[Any], numbers: Seque
     trace.
     """
     single = any(isinstance(x, np.ndarray) and x.dtype == np.float32 for x in floats)
-    with np.errstate(all="ignore"), _context(np.float32 if single else np.float64):
+    with np.errstate(all="ignore"), context(np.float32 if single else np.float64):
         closed, shape, places = _traced(function, floats, numbers)
         inputs = [_input(floats[place], numbers[place]) for place in places]
         outputs = _Interpreter().run(closed, inputs)
@@ -125,14 +84,12 @@ def _traced(function: Callable[..., Any], floats: Sequence[Any], numbers: Sequen
     for fixed in (integers, integers | known):  # where the code asks for known numbers they are fixed
         places = [i for i in range(len(floats)) if i not in fixed]
         static = tuple(sorted(fixed))
-        compiled = next((compiled for own, compiled in reversed(_recent) if own is function), _Compiled(function))
+        compiled = next((compiled for own, compiled in reversed(_recent) if own is function), Compiled(function))
         try:
             closed, shape = jax.make_jaxpr(compiled.jit(static), static_argnums=static, return_shape=True)(*floats)
         except Exception as raised:
             error = raised
-            if isinstance(raised, jax.errors.ConcretizationTypeError):
-                continue
-            break
+            continue
         return closed, shape, places
     assert error is not None
     said = str(error).strip().split("\n")[0]

@@ -5,41 +5,35 @@
     a FieldNumber or a LogField of `mdps.scalars.field`, with the number of the instance as its shadow, or
     a float that is inf, -inf or nan, with the rules that floats have for it.
 
-`+ - * / **`, exp and log are those of the field. A comparison follows the shadows, a branch that is counted, unless the
+`+ - * / **`, exp and log are those of the field; e to the power of a mask such as -1e9, which is no logarithm, is 0, a
+branch that floats take too. A comparison follows the shadows, a branch that is counted, unless the
 field shows that both sides are equal; one with a number as small as 1e-6 is the end of an iteration, which is no
 function of the parameters.
 
-Floats in the code are read as what was meant: the shortest decimal (.9 is 9/10) of at most 12 digits, or of 15 where at
-most 4 are not 0 (1 + 1e-13), else the fraction of a denominator up to 1000 that has this float, else log n for n up to
-100, else the float itself where at most three of its binary digits, with signs, are not 0 and it is above 1e-6
-(1 + 2^-40). A float that is none of these was computed outside of the arrays, and nobody knows from what. Of a float32
-they are 6 digits and denominators up to 100.
+Floats in the code are read as what was meant (`written`).
 
 What leaves the arithmetic (float(x), exp of what is no logarithm) raises `Untraceable` with the name of the operation.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from flint import arb, fmpq
 
+from equivalence.testing.adapters.untraceable import Untraceable
+from equivalence.testing.adapters.written import read
 from mdps import OutOfReach
 from mdps.scalars.elementary import exp_of, log_of
 from mdps.scalars.field import FieldNumber, LogField, current_field
 from mdps.scalars.rationals import rational
 
-MOST_DIGITS = 12  # of a decimal that somebody wrote
-ROUND_TRIP, MOST_NONZERO = 15, 4  # digits of one with hardly any other than 0
-LARGEST_DENOMINATOR = 1000
-LARGEST_LOGARITHM = 100
-MOST_BITS = 3  # of a float that is read as it is
 SMALL = fmpq(1, 10**6)  # such a number ends an iteration, or guards a logarithm
-MASK = -(10**4)  # a logarithm that stands for that of 0
+MASK = -(10**4)  # what is below and no logarithm stands for that of 0
+GUARD = 1e-100  # what is smaller is added for where the other number is 0
 NAN = math.nan
 TIE = "a comparison of different numbers that tie on the instance"  # which is the instance's doing, not the code's
 
@@ -54,47 +48,6 @@ def at_most(operations: int) -> Iterator[list[int]]:
         yield _operations.get()
     finally:
         _operations.reset(token)
-
-
-class Untraceable(OutOfReach):
-    """The code does something that has no meaning over a field; the message names it."""
-
-
-def read(x: Any) -> Any:
-    """The number that a float, of Python or numpy, stands for in somebody's code.
-
-    Errors: `Untraceable` for a float that nobody writes down.
-    """
-    precise = np.finfo(type(x)).eps < 1e-10
-    value = float(x)
-    if not math.isfinite(value):
-        return value
-    if value.is_integer() and abs(value) < 10**MOST_DIGITS:
-        return current_field().constant(int(value))
-    shortest = str(x).lower()
-    significand = shortest.split("e")[0].replace(".", "").strip("-0")
-    if len(significand) <= (MOST_DIGITS if precise else MOST_DIGITS // 2) or (precise and _is_sparse(significand)):
-        return current_field().constant(Fraction(shortest))
-    simple = Fraction(value).limit_denominator(LARGEST_DENOMINATOR if precise else LARGEST_DENOMINATOR // 10)
-    if type(x)(simple.numerator / simple.denominator) == x:
-        return current_field().constant(simple)
-    n = round(math.exp(min(abs(value), 9.0)))
-    if 2 <= n <= LARGEST_LOGARITHM and type(x)(math.log(n)) == abs(x):
-        return log_of(current_field().constant(n)) * (1 if value > 0 else -1)
-    exact = Fraction(value)
-    if precise and abs(value) > 1e-6 and _signed_bits(abs(exact.numerator)) <= MOST_BITS:
-        return current_field().constant(exact)
-    raise Untraceable(f"the float {value!r}, which was computed outside of the arrays")
-
-
-def _is_sparse(digits: str) -> bool:
-    """Whether hardly any of the digits is other than 0; rounding would be seen in the 16th and 17th."""
-    return len(digits) <= ROUND_TRIP and len(digits) - digits.count("0") <= MOST_NONZERO
-
-
-def _signed_bits(n: int) -> int:
-    """How few powers of 2 add up to n, some of them with a minus: 1 + 2^40 and 1 - 2^40 are two."""
-    return (n ^ 3 * n).bit_count()
 
 
 def _number(value: Any) -> Any:
@@ -225,7 +178,13 @@ class Traced:
 
         return applied(ufunc, method, inputs, keywords)
 
+    @classmethod
+    def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        raise Untraceable("a number that is followed among tensors")  # where torch is followed, its adapter is asked
+
     def __add__(self, other: Any) -> Any:
+        if type(other) is float and 0 < abs(other) < GUARD:
+            raise Untraceable(f"adding {other!r}, a guard against 0 that floats do not see")
         x, y = self.number, _number(other)
         if y is None:
             return NotImplemented
@@ -298,7 +257,7 @@ class Traced:
         return Traced(x**power.constant)
 
     def __rpow__(self, base: Any) -> Any:
-        return traced(base) ** self
+        return self.exp() if type(base) is float and base == math.e else traced(base) ** self
 
     def __abs__(self) -> "Traced":
         return -self if sign_of(self.number) < 0 else self
@@ -364,9 +323,10 @@ class Traced:
             return Traced(current_field().constant(0) if x == -math.inf else x)
         try:
             return Traced(exp_of(x))
-        except OutOfReach as error:
-            if shadow_of(x) < MASK:
-                raise Untraceable("e to the power of a mask such as -1e9, which is not 0: mask with -inf") from error
+        except OutOfReach:
+            if shadow_of(x) < MASK:  # such as -1e9: a branch, which floats take too
+                current_field().branches += 1
+                return Traced(current_field().constant(0))
             raise
 
     def log(self) -> "Traced":
@@ -416,50 +376,3 @@ def _times_infinite(x: Any, y: Any) -> float:
         return NAN
     sign = sign_of(x) * sign_of(y)
     return sign * math.inf if sign else NAN
-
-
-# Sums of exponentials that somebody shifted by the largest of them. As they come, e^(x_i - x_k) has what is above the
-# line of e^x_k below its own, of every step before it, and roots of roots. What they have in common is taken out.
-
-
-def is_shifted(x: Any) -> bool:
-    """Whether a number is an exponential with a divisor."""
-    number = x.number if type(x) is Traced else None
-    if not isinstance(number, FieldNumber) or number.logarithm is None:
-        return False
-    return any(isinstance(c, fmpq) and c < 0 for _, c in number.logarithm.terms.values())
-
-
-def total(entries: Sequence[Any]) -> Any:
-    """The sum, e^g sum_i e^(x_i - g) where all entries that are not 0 are exponentials; g is what these have in common.
-
-    log of it is g + log sum_i e^(x_i - g).
-    """
-    numbers = [traced(x).number for x in entries]
-    present = [x for x in numbers if not (isinstance(x, FieldNumber) and x.constant is not None and not x.constant)]
-    logarithms = [log_of(x) if _is_exponential(x) else None for x in present]
-    common = _in_common([x for x in logarithms if x is not None]) if None not in logarithms else None
-    if common is None or not common.terms:
-        return sum(entries[1:], entries[0])
-    rest = [traced(exp_of(x - common)) for x in logarithms]
-    return Traced(exp_of(common)) * sum(rest[1:], rest[0])
-
-
-def _is_exponential(x: Any) -> bool:
-    if not isinstance(x, FieldNumber):
-        return False
-    return x.logarithm is not None or (x.constant is not None and x.constant > 0)
-
-
-def _in_common(logarithms: Sequence[LogField]) -> LogField | None:
-    """The sum of logarithms with the least of their coefficients each; None where some are not known."""
-    terms: dict[Any, Any] = {}
-    for key in {key for x in logarithms for key in x.terms}:
-        found = [x.terms.get(key) for x in logarithms]
-        coefficients = [fmpq(0) if term is None else term[1] for term in found]
-        if not all(isinstance(c, fmpq) for c in coefficients):
-            return None
-        least = min(coefficients)
-        if least:
-            terms[key] = next(term[0] for term in found if term is not None), least
-    return LogField(current_field(), terms)

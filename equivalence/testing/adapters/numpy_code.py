@@ -2,11 +2,13 @@
 
 Some functions are no ufuncs and forget what they are given (scipy's logsumexp and softmax, numpy.linalg.solve), and
 numpy.zeros makes floats: `functions_by_meaning` puts others in their place in the namespaces of the code while it runs.
+What is in a module of scipy that takes long to import is looked up there if the code has imported it.
 """
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,8 +16,9 @@ import numpy as np
 import scipy.special
 
 from equivalence.testing.adapters.arrays import rewrapped, traced_array
-from equivalence.testing.adapters.numbers import Untraceable, traced, vanishes
+from equivalence.testing.adapters.numbers import Traced, Untraceable, traced, vanishes
 from equivalence.testing.adapters.reached import functions_reached
+from equivalence.testing.adapters.sums import total
 
 
 def _log_sum_exp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
@@ -54,16 +57,63 @@ def _solution(a: Any, b: Any) -> Any:
     return traced_array(rows[:, n:].reshape(right.shape))
 
 
+def _entropy(pk: Any, qk: Any = None, base: Any = None, axis: int = 0) -> Any:
+    if base is not None:
+        raise Untraceable("scipy.stats.entropy with a base")
+    p, *q = (x / np.sum(x, axis=axis, keepdims=True) for x in map(traced_array, (pk,) if qk is None else (pk, qk)))
+    return np.sum(scipy.special.rel_entr(p, q[0]) if q else scipy.special.entr(p), axis=axis)
+
+
+def _counted(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    places = np.asarray(x)
+    counts = np.zeros(max(int(places.max(initial=-1)) + 1, minlength), dtype=object)
+    np.add.at(counts, places, np.asarray(traced_array(weights)).view(np.ndarray))
+    return traced_array(counts)
+
+
+def _with_tolerance(name: str) -> Callable[..., Any]:
+    def compared(*args: Any, **keywords: Any) -> Any:
+        raise Untraceable(f"{name}, a comparison with a tolerance")
+
+    return compared
+
+
+def _for_each(pyfunc: Callable[..., Any], *args: Any, **keywords: Any) -> Callable[..., Any]:
+    """np.vectorize, which would make floats of everything where the first entry is one."""
+
+    def called(*arrays: Any, **named: Any) -> Any:
+        if named or not any(np.asarray(x).dtype == object for x in arrays):
+            return np.vectorize(pyfunc, *args, **keywords)(*arrays, **named)
+        return np.frompyfunc(pyfunc, len(arrays), 1)(*map(traced_array, arrays))
+
+    return called
+
+
+def _masked(*args: Any, **keywords: Any) -> Any:
+    raise Untraceable("numpy.ma, masked arrays")
+
+
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     scipy.special.logsumexp: _log_sum_exp,
     scipy.special.softmax: _soft_maximum,
     scipy.special.log_softmax: _log_soft_maximum,
     np.linalg.solve: _solution,
     np.linalg.inv: lambda a: _solution(a, np.eye(len(a))),
+    np.bincount: _counted,
+    np.isclose: _with_tolerance("numpy.isclose"),
+    np.allclose: _with_tolerance("numpy.allclose"),
+    math.isclose: _with_tolerance("math.isclose"),
+    math.fsum: lambda entries: total([traced(x) for x in entries]),
+    math.sqrt: lambda x: np.sqrt(traced(x)),
     math.exp: lambda x: traced(x).exp(),
     math.log: lambda x: traced(x).log(),
     math.expm1: lambda x: traced(x).exp() - 1,
     math.log1p: lambda x: (1 + traced(x)).log(),
+}
+WHERE_IMPORTED: dict[tuple[str, str], Callable[..., Any]] = {
+    ("scipy.linalg", "solve"): _solution,
+    ("scipy.linalg", "inv"): lambda a: _solution(a, np.eye(len(a))),
+    ("scipy.stats", "entropy"): _entropy,
 }
 MAKERS = (np.zeros, np.ones, np.empty, np.full, np.eye, np.identity, np.array, np.asarray)
 
@@ -80,6 +130,8 @@ def _maker(function: Any) -> Callable[..., Any]:
     """numpy's function that makes an array, of numbers that are followed where it would be one of floats."""
 
     def chosen(*args: Any, **keywords: Any) -> Any:
+        if keywords.get("dtype") in (np.float64, "float64") and function in (np.array, np.asarray):
+            keywords = keywords | {"dtype": None if np.asarray(args[0]).dtype != object else object}
         array = function(*args, **keywords)
         made_of = function in (np.array, np.asarray)  # numbers that are given: floats stay floats
         if array.dtype == object or (array.dtype.kind == "f" and not made_of):
@@ -96,31 +148,56 @@ class _Library:
         self._module = module
 
     def __getattr__(self, name: str) -> Any:
-        return _meant(getattr(self._module, name))
+        value = getattr(self._module, name)
+        return _by_meaning(value, _masked) if self._module is np.ma and callable(value) else _meant(value)
 
 
 def _meant(value: Any) -> Any:
     """A module or a function of numpy, scipy or math as it is meant here; anything else as it is."""
     if inspect.ismodule(value):
         return _Library(value) if value.__name__.split(".")[0] in ("numpy", "scipy", "math") else value
+    for (module, name), meaning in WHERE_IMPORTED.items():
+        if value is vars(sys.modules.get(module, object)).get(name):
+            return _by_meaning(value, meaning)
     return next((other for function, other in _REPLACED if value is function), value)
 
 
-_REPLACED = [(function, _by_meaning(function, meaning)) for function, meaning in FUNCTIONS.items()]
+_REPLACED: list[tuple[Any, Callable[..., Any]]] = [(np.vectorize, _for_each)]
+_REPLACED += [(function, _by_meaning(function, meaning)) for function, meaning in FUNCTIONS.items()]
 _REPLACED += [(function, _maker(function)) for function in MAKERS]
 
 
+class _OfFloats(type):
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, float)
+
+    def __subclasscheck__(cls, other: Any) -> bool:
+        return issubclass(other, float)
+
+
+class _Float(float, metaclass=_OfFloats):
+    """`float` as it is meant: a number that is followed stays what it is, and as a dtype it is that of objects."""
+
+    def __new__(cls, x: Any = 0.0) -> Any:
+        return x if isinstance(x, Traced) else float(x)
+
+
 @contextmanager
-def functions_by_meaning(namespaces: Iterable[dict[str, Any]]) -> Iterator[None]:
+def functions_by_meaning(namespaces: Sequence[dict[str, Any]]) -> Iterator[None]:
     """The functions above by their meaning within the block, in the namespaces of the code alone."""
     kept = [(names, name, value) for names in namespaces for name, value in names.items() if _meant(value) is not value]
+    bare = [names for names in namespaces if "float" not in names]
     try:
         for names, name, value in kept:
             names[name] = _meant(value)
+        for names in bare:
+            names["float"] = _Float
         yield
     finally:
         for names, name, value in kept:
             names[name] = value
+        for names in bare:
+            names.pop("float", None)
 
 
 def in_floats(function: Callable[..., Any], dtype: Any) -> Callable[..., Any]:

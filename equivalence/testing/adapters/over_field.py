@@ -49,6 +49,7 @@ TARGET_ERROR = -128  # log2 of the error that a proof may have
 TRIED = 5  # log2 of how many points may be tried for one case, at least: attempts, primes, finer shadows
 POINTS = 3  # tried where a denominator is 0 at the first
 OFF = ": off by "
+SINGLE = 2.0**-18  # what floats are off by that were rounded to 24 bits on their way, of the largest
 SHADOW_BITS, FINE_BITS = 192, 1536  # of the shadows
 OPERATIONS = 300_000  # on field numbers by the subject in one case, a second or two; and after which no case is begun
 
@@ -281,22 +282,29 @@ def _same_over_floats(subject: Subject, target: Target, instance: Instance, answ
 
     Errors: `Untraceable` where they are not.
     """
-    unit_roundoff = float(np.finfo(subject.dtype).eps) / 2
     shadows = [each(lambda x: float(shadow_of(x).mid()), part) for part in answer]
     try:
         with np.errstate(all="ignore"):
             returned = subject(*Question(target, instance, ()).arguments(subject.dtype))
-        parts = [np.asarray(part, dtype=float) for part in (returned if len(answer) > 1 else (returned,))]
+        arrays = [np.asarray(part) for part in (returned if len(answer) > 1 else (returned,))]
+        parts = [array.astype(float) for array in arrays]
     except Exception as error:
         said = told(error)
         raise Untraceable(f"over floats it raised {said}") from error
+    kinds = {np.dtype(subject.dtype), *(array.dtype for array in arrays if array.dtype.kind == "f")}
+    unit_roundoff = max(float(np.finfo(kind).eps) for kind in kinds) / 2
     for part, own in zip(parts, shadows, strict=True):
         shadow = np.asarray(own, dtype=float)
         finite = np.abs(shadow[np.isfinite(shadow)]).max(initial=1.0)
         with np.errstate(all="ignore"):
             near = (part == shadow) | (np.abs(part - shadow) <= math.sqrt(unit_roundoff) * finite)
         if part.shape != shadow.shape or not (near | (np.isnan(part) & np.isnan(shadow))).all():
-            raise Untraceable("over a field it returned other numbers than over floats")
+            if part.shape == shadow.shape and (np.isnan(shadow) & ~np.isnan(part)).any():
+                raise Untraceable("over a field it returned nan, and not over floats; there -1e9 for -inf is -inf")
+            with np.errstate(all="ignore"):
+                off = float(np.abs(part - shadow).max(initial=0.0)) if part.shape == shadow.shape else math.inf
+            single = f": by {off:.1g}, as if these were of single precision" if off <= SINGLE * finite else ""
+            raise Untraceable(f"over a field it returned other numbers than over floats{single}")
 
 
 def _difference(field: Field, part: np.ndarray, truth: np.ndarray, name: str) -> tuple[str, list[FieldNumber]]:

@@ -22,6 +22,8 @@ def functions_reached(function: Any) -> list[Any]:
             continue
         if not hasattr(current, "__code__") and callable(current):  # an object that is called
             pending += [getattr(type(current), "forward", None)]  # of a module of torch
+            methods = map(inspect.unwrap, vars(type(current)).values())  # those under jit too
+            pending += [method for method in methods if hasattr(method, "__code__")]
             current = type(current).__call__
         code, names = getattr(current, "__code__", None), getattr(current, "__globals__", None)
         if code is None or names is None or any(current is known for known in found):

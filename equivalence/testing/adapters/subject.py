@@ -8,42 +8,51 @@ module of its framework says how that is done, and how the function is run over 
                                            arguments as floats, for a framework that traces a program first
 
 numpy is followed by calling the function (`numpy_code`), JAX through its jaxpr (`jax_code`), torch operation by
-operation as it runs (`torch_code`).
+operation as it runs (`torch_code`). Where the framework was found out, another way to call the function is tried if the
+first one raises (`ways`).
 """
 
-import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from equivalence.testing.adapters.guarded import DidNotReturn, Patience
 from equivalence.testing.adapters.reached import contents, functions_reached, names_in
+from equivalence.testing.adapters.ways import MODULES, Way, way_of, way_that_works
 from mdps import InvalidArgument
 
-MODULES = {name: f"equivalence.testing.adapters.{name}_code" for name in ("numpy", "jax", "torch")}
 
-
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Subject:
     """A function that is judged.
 
     function    as it was given.
-    framework   'numpy', 'jax' or 'torch'.
     dtype       of the floats that it works with.
-    in_floats   the function of numpy arrays.
+    way         how it is called.
+    settled     whether that is how; else it is found out where it is called first.
     """
 
     function: Callable[..., Any]
-    framework: str
     dtype: Any
-    in_floats: Callable[..., Any]
+    way: Way
+    settled: bool = True
+    patience: Patience = field(default_factory=Patience)
 
     def __call__(self, *arguments: Any) -> Any:
-        """What it returns, as numpy arrays."""
-        return self.in_floats(*arguments)
+        """What it returns, as numpy arrays.
+
+        Errors: `DidNotReturn`, beside what it raises.
+        """
+        return self.patience.answer(lambda: self._way(arguments).in_floats(*arguments))
+
+    @property
+    def framework(self) -> str:
+        """'numpy', 'jax' or 'torch'."""
+        return self.way.framework
 
     @property
     def __wrapped__(self) -> Callable[..., Any]:  # for inspect
@@ -59,9 +68,16 @@ class Subject:
     def followed(self, floats: Sequence[Any], numbers: Sequence[Any]) -> Any:
         """What it returns over numbers that are followed.
 
-        Errors: `Untraceable` with the operation that has no meaning there.
+        Errors: `Untraceable` with the operation that has no meaning there; `DidNotReturn`.
         """
-        return importlib.import_module(MODULES[self.framework]).followed(self.function, floats, numbers)
+        return self.patience.answer(lambda: self._way(floats).followed(floats, numbers))
+
+    def _way(self, arguments: Sequence[Any]) -> Way:
+        """How it is called, which is found out with the first arguments."""
+        if not self.settled:
+            self.settled = True
+            self.way = way_that_works(self.way, arguments, self.dtype)
+        return self.way
 
 
 def subject_of(function: Callable[..., Any], *, framework: str | None = None, dtype: Any = np.float64) -> Subject:
@@ -73,14 +89,8 @@ def subject_of(function: Callable[..., Any], *, framework: str | None = None, dt
         return function
     if framework is not None and framework not in MODULES:
         raise InvalidArgument(f"framework is {framework!r}; expected {' or '.join(map(repr, MODULES))}")
-    name = framework or framework_of(function)
-    try:
-        module = importlib.import_module(MODULES[name])
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        raise InvalidArgument(f"framework is {name!r}, which is not installed: pip install {name}") from error
-    return Subject(function, name, np.dtype(dtype), module.in_floats(function, dtype))
+    way = way_of(function, framework or framework_of(function), dtype)
+    return Subject(function, np.dtype(dtype), way, settled=framework is not None)
 
 
 def framework_of(function: Callable[..., Any]) -> str:
@@ -113,6 +123,8 @@ def _roots(function: Any) -> Iterator[str]:
 
 def told(error: Exception) -> str:
     """An error on one line, without the notes that JAX adds to it."""
+    if isinstance(error, DidNotReturn):
+        return str(error)
     said = str(error).strip().splitlines()
     return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
 

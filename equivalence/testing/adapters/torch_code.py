@@ -1,37 +1,39 @@
-"""torch code over numbers that are followed.
+"""torch code, called with arrays of numpy, or with numbers that are followed (`torch_followed`).
 
-The function is called with tensors of floats, and every ATen operation that torch performs, those of a backward pass
-included, is performed a second time on the numbers that its tensors stand for (`torch_performed`, `torch_memory`;
-`torch_operations` lists them). Those are the nodes of the graph that torch traces of `torch.autograd.grad`, one by one
-as they come. Comparisons follow the shadows, so a branch of Python on a tensor is one of the numbers, and counted.
-`float(x)` of what is no known number raises `Untraceable`; `x.item()` is a tensor without axes, `x.numpy()` an array of
-numbers that are followed (`torch_outside`).
-
-The floats that go along have no other use. They are near those of the instance, and of so many digits that none of them
-is ever read as a number that somebody wrote down: what leaves the operations unseen and comes back is noticed.
+A function takes tensors, and Python numbers for what has no axes; or numpy's arrays, of which it makes tensors itself.
+What is needed to follow it is imported there, where a release of torch may lack it (`torch_names`): floats need none.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import importlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from equivalence.testing.adapters.torch_memory import Memory, found
-from equivalence.testing.adapters.torch_outside import Outside
-from equivalence.testing.adapters.torch_performed import Operations
-
-NOISE = 2.0**-20  # of the floats that go along
+FOLLOWED = "equivalence.testing.adapters.torch_followed"
 
 
 def in_floats(function: Callable[..., Any], dtype: Any) -> Callable[..., Any]:
     """The function of numpy arrays that calls it with tensors, which share their memory."""
 
-    def of_arrays(*arguments: Any) -> Any:
+    def called(*arguments: Any) -> Any:
         return _as_arrays(function(*(_tensor(x) for x in arguments)))
 
-    return of_arrays
+    return called
+
+
+def of_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of tensors that calls one of numpy arrays, which makes tensors itself, with what is in them."""
+
+    def called(*arguments: Any) -> Any:
+        return function(*(_array(x) for x in arguments))
+
+    return called
+
+
+def _array(x: Any) -> Any:
+    return x.numpy()[()] if isinstance(x, torch.Tensor) else x
 
 
 def _tensor(x: Any) -> Any:
@@ -47,46 +49,8 @@ def _as_arrays(returned: Any) -> Any:
 
 
 def followed(function: Callable[..., Any], floats: Sequence[Any], numbers: Sequence[Any]) -> Any:
-    """What the function returns over the numbers."""
-    memory = Memory()
-    kind = next((x.dtype for x in floats if isinstance(x, np.ndarray) and x.dtype.kind == "f"), None)
-    rng = np.random.default_rng(0)
-    arguments = [_argument(memory, x, y, kind, rng) for x, y in zip(floats, numbers, strict=True)]
-    with np.errstate(all="ignore"), _unchecked_distributions(), Operations(memory), Outside(memory):
-        returned = function(*arguments)
-    return _numbers_of(memory, returned)
+    """What the function returns over the numbers.
 
-
-def _argument(memory: Memory, floats: Any, values: Any, kind: Any, rng: np.random.Generator) -> Any:
-    """A tensor that stands for the values; a horizon as it is, and integers as a tensor of their own."""
-    if isinstance(values, int):
-        return values
-    if isinstance(floats, np.ndarray) and floats.dtype.kind in "iu":
-        return torch.from_numpy(floats.copy())
-    array = np.asarray(floats, dtype=kind)
-    noisy = np.asarray(array * (1 - NOISE * rng.random(array.shape)), dtype=array.dtype)  # probabilities stay below 1
-    tensor = torch.from_numpy(noisy.reshape(-1)).reshape(array.shape).clone()
-    held = np.empty(array.shape, dtype=object)
-    held[...] = values
-    memory.write(tensor, held)
-    return tensor
-
-
-def _numbers_of(memory: Memory, returned: Any) -> Any:
-    if isinstance(returned, torch.Tensor):
-        return found(memory.of(returned.detach()), after=True)
-    if isinstance(returned, (tuple, list)):
-        return tuple(_numbers_of(memory, x) for x in returned)
-    return returned
-
-
-@contextmanager
-def _unchecked_distributions() -> Iterator[None]:
-    """Distributions whose arguments are not checked: with tolerances, and by no part of what is computed."""
-    distribution = torch.distributions.Distribution
-    kept = distribution._validate_args
-    distribution.set_default_validate_args(False)
-    try:
-        yield
-    finally:
-        distribution.set_default_validate_args(kept)
+    Errors: `Untraceable` for a release of torch that code is not followed with, as for what has no meaning there.
+    """
+    return importlib.import_module(FOLLOWED).followed(function, floats, numbers)

@@ -1,7 +1,7 @@
-"""Operations of torch on entries: arithmetic, exponentials, comparisons, activations and their backward passes.
+"""Operations of torch on entries: arithmetic, exponentials, comparisons, choices, copies.
 
 Each is a function of arrays of numbers that are followed, with the argument names of its ATen operation. What torch
-decides by the value (where softplus becomes the identity, what a logarithm is cut off at) the shadows decide here.
+decides by the value, what is cut off by clamp say, the shadows decide here.
 """
 
 import math
@@ -13,11 +13,11 @@ import numpy as np
 import scipy.special
 
 from equivalence.testing.adapters.arrays import MEANINGS
-from equivalence.testing.adapters.numbers import is_less, sign_of, traced
+from equivalence.testing.adapters.numbers import sign_of, traced
 from equivalence.testing.adapters.torch_memory import Lost, numbers
 from mdps import OutOfReach
 
-ENTRIES: dict[str, Callable[..., Any]] = {}
+Meaning = Callable[..., Any]
 
 
 def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,22 +83,27 @@ XLOGY = entrywise(meaning_of(scipy.special.xlogy), 2)
 LOG_OF_SUM = entrywise(meaning_of(np.logaddexp), 2, identity=-math.inf)
 
 
-def called(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register the meaning of operations."""
+def registrar(
+    table: dict[str, Callable[..., Any]],
+) -> Callable[..., Callable[[Callable[..., Any]], Callable[..., Any]]]:
+    """A decorator that enters the meaning of operations, by their names, into a table."""
 
-    def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        ENTRIES.update(dict.fromkeys(names, function))
-        return function
+    def called(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            table.update(dict.fromkeys(names, function))
+            return function
 
-    return register
+        return register
+
+    return called
+
+
+ENTRIES: dict[str, Callable[..., Any]] = {}
+called = registrar(ENTRIES)
 
 
 def _register(function: Entrywise, *names: str) -> None:
     called(*names)(lambda *xs: function(*xs))
-
-
-def _softplus(x: Any, beta: Any, threshold: Any) -> Any:
-    return x if is_less(threshold.number, (x * beta).number) else (1 + (x * beta).exp()).log() / beta
 
 
 def _tanh(x: Any) -> Any:
@@ -112,10 +117,6 @@ def _nan_to(x: Any, nan: Any, high: Any, low: Any) -> Any:
     if not isinstance(x.number, float):
         return x
     return nan if math.isnan(x.number) else high if x.number > 0 else low
-
-
-def _positive(x: Any) -> bool:
-    return is_less(traced(0).number, x.number)
 
 
 for _function, *_names in (
@@ -154,7 +155,6 @@ for _function, *_names in (
     (entrywise(lambda x, y: bool(x) and bool(y), 2), "logical_and"),
     (entrywise(lambda x, y: bool(x) or bool(y), 2), "logical_or"),
     (entrywise(lambda x, y: bool(x) != bool(y), 2), "logical_xor"),
-    (entrywise(lambda x: x if _positive(x) else traced(0)), "relu"),
 ):
     _register(_function, *_names)
 
@@ -201,7 +201,8 @@ def _lerp(self, end, weight):
 
 
 @called("clamp")
-def _clamp(self, min=None, max=None):
+def clamped(self, min=None, max=None):
+    """x within two bounds."""
     x = self if min is None else LARGER(self, min)
     return x if max is None else SMALLER(x, max)
 
@@ -214,11 +215,6 @@ def _clamp_min(self, min):
 @called("clamp_max")
 def _clamp_max(self, max):
     return SMALLER(self, max)
-
-
-@called("hardtanh")
-def _hard_tanh(self, min_val=-1, max_val=1):
-    return _clamp(self, min_val, max_val)
 
 
 @called("where")
@@ -256,97 +252,3 @@ def _nan_to_num(self, nan=None, posinf=None, neginf=None):
     most = float(np.finfo(float).max)
     values = (0 if nan is None else nan, most if posinf is None else posinf, -most if neginf is None else neginf)
     return entrywise(_nan_to, 4)(self, *values)
-
-
-@called("softplus")
-def _softplus_of(self, beta=1, threshold=20):
-    return entrywise(_softplus, 3)(self, beta, threshold)
-
-
-@called("softplus_backward")
-def _softplus_backward(grad_output, self, beta=1, threshold=20):
-    def factor(x: Any, scale: Any, most: Any) -> Any:
-        return traced(1) if is_less(most.number, (x * scale).number) else meaning_of(scipy.special.expit)(x * scale)
-
-    return MUL(grad_output, entrywise(factor, 3)(self, beta, threshold))
-
-
-@called("log_sigmoid_forward")
-def _log_sigmoid_forward(self):
-    return ENTRIES["log_sigmoid"](self), None
-
-
-@called("log_sigmoid_backward")
-def _log_sigmoid_backward(grad_output, self, buffer=None):
-    return MUL(grad_output, SIGMOID(NEG(self)))
-
-
-@called("sigmoid_backward")
-def _sigmoid_backward(grad_output, output):
-    return MUL(grad_output, MUL(output, SUB(1, output)))
-
-
-@called("tanh_backward")
-def _tanh_backward(grad_output, output):
-    return MUL(grad_output, SUB(1, MUL(output, output)))
-
-
-@called("threshold_backward")
-def _threshold_backward(grad_output, self, threshold):
-    passes = entrywise(lambda x, most, g: g if is_less(most.number, x.number) else traced(0), 3)
-    return passes(self, threshold, grad_output)
-
-
-@called("threshold")
-def _threshold(self, threshold, value):
-    kept = entrywise(lambda x, most, other: x if is_less(most.number, x.number) else other, 3)
-    return kept(self, threshold, value)
-
-
-@called("hardtanh_backward")
-def _hard_tanh_backward(grad_output, self, min_val, max_val):
-    def passed(g: Any, x: Any, low: Any, high: Any) -> Any:
-        return g if is_less(low.number, x.number) and is_less(x.number, high.number) else traced(0)
-
-    return entrywise(passed, 4)(grad_output, self, min_val, max_val)
-
-
-@called("leaky_relu")
-def _leaky_relu(self, negative_slope=0.01):
-    return entrywise(lambda x, slope: x if _positive(x) else x * slope, 2)(self, negative_slope)
-
-
-@called("leaky_relu_backward")
-def _leaky_relu_backward(grad_output, self, negative_slope, self_is_result=False):
-    sloped = entrywise(lambda g, x, slope: g if _positive(x) else g * slope, 3)
-    return sloped(grad_output, self, negative_slope)
-
-
-@called("elu")
-def _elu(self, alpha=1, scale=1, input_scale=1):
-    def value(x: Any, a: Any, c: Any, k: Any) -> Any:
-        return c * x if _positive(x) else c * a * ((x * k).exp() - 1)
-
-    return entrywise(value, 4)(self, alpha, scale, input_scale)
-
-
-@called("elu_backward")
-def _elu_backward(grad_output, alpha, scale, input_scale, is_result, self_or_result):
-    def slope(g: Any, x: Any, a: Any, c: Any, k: Any) -> Any:
-        if _positive(x):
-            return g * c
-        return g * k * (x + c * a) if is_result else g * k * c * a * (x * k).exp()
-
-    return entrywise(slope, 5)(grad_output, self_or_result, alpha, scale, input_scale)
-
-
-@called("silu")
-def _silu(self):
-    return MUL(self, SIGMOID(self))
-
-
-@called("silu_backward")
-def _silu_backward(grad_output, self):
-    x = self
-    d = SIGMOID(x)
-    return MUL(grad_output, MUL(d, ADD(1, MUL(x, SUB(1, d)))))

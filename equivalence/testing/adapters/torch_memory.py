@@ -2,7 +2,7 @@
 
 Tensors that share memory (views, `x.data`, a parameter made of a tensor) share numbers: a storage has one array of
 them, and a tensor is a view of it with the tensor's own sizes and strides. So operations in place need no rules of
-their own. Memory that nobody followed the making of holds constants, which are read (`numbers.read`).
+their own. Memory that nobody followed the making of holds constants, which are read (`written.read`).
 
 Only floats are kept here; tensors of integers and booleans hold their values themselves. A number that cannot be
 computed is `Lost`, and so is what is computed from it. It matters where it is returned, or decides a branch.
@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from equivalence.testing.adapters.numbers import Traced, Untraceable, read, traced
+from equivalence.testing.adapters.numbers import Traced, traced
+from equivalence.testing.adapters.untraceable import Untraceable
+from equivalence.testing.adapters.written import read
 from mdps import OutOfReach
 
 
@@ -73,6 +75,7 @@ class Memory:
     def __init__(self) -> None:
         self._floats: dict[int, tuple[torch.Tensor, np.ndarray]] = {}
         self._lost: dict[int, tuple[torch.Tensor, Lost]] = {}  # storages of integers and booleans
+        self.performing = False  # whether an operation is being performed
 
     def of(self, tensor: torch.Tensor) -> Any:
         """The numbers of a tensor of floats as a view of memory; a copy of the values of any other, unless it is lost.

@@ -7,11 +7,15 @@ numbers that are lost, with its name. Views need no meaning, see `torch_memory`.
 from collections.abc import Callable
 from typing import Any
 
-from equivalence.testing.adapters.torch_arrays import ARRAYS
+from equivalence.testing.adapters.torch_activations import ACTIVATIONS
 from equivalence.testing.adapters.torch_entries import ENTRIES
+from equivalence.testing.adapters.torch_linear import LINEAR
 from equivalence.testing.adapters.torch_losses import LOSSES
+from equivalence.testing.adapters.torch_order import ORDER
+from equivalence.testing.adapters.torch_places import PLACES
+from equivalence.testing.adapters.torch_sums import SUMS
 
-OPERATIONS: dict[str, Callable[..., Any]] = {**ENTRIES, **ARRAYS, **LOSSES}
+OPERATIONS: dict[str, Callable[..., Any]] = {**ENTRIES, **ACTIVATIONS, **SUMS, **ORDER, **LINEAR, **PLACES, **LOSSES}
 CONSTANTS = frozenset(  # their values do not depend on the tensor that they are given
     {
         *("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"),

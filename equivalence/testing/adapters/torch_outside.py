@@ -1,5 +1,8 @@
 """What brings numbers out of torch's tensors, or into them, without an operation: x.numpy(), x.item(), torch.tensor."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,18 +24,26 @@ class Outside(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """What torch's function returns, with the numbers for the few that these rules are of."""
         kwargs = kwargs or {}
+        if self._memory.performing:  # asked by the operations themselves, within a script that torch compiled
+            return func(*args, **kwargs)
+        if func is torch.Tensor.__array_wrap__:
+            return self.made(kwargs["array"] if "array" in kwargs else args[1])
+        if any(type(x) is Traced for x in args):
+            args = tuple(self.made(x) if type(x) is Traced else x for x in args)
         if func in (torch.tensor, torch.as_tensor, torch.asarray) and _holds_numbers(args[0] if args else kwargs):
-            return self._made(*args, **kwargs)
+            return self.made(*args, **kwargs)
         if func in FILLED and isinstance(kwargs.get("fill_value", args[-1] if args else None), torch.Tensor):
             return FILLED[func](*args, **kwargs)
         if func in (torch.Tensor.numpy, torch.Tensor.__array__) and args[0].is_floating_point():
             array = traced_array(found(self._memory.of(args[0].detach())))
             return array if isinstance(array, np.ndarray) else np.asarray(array, dtype=object)
+        if func in (torch.Tensor.__format__, torch.Tensor.__repr__) and args[0].is_floating_point():
+            return _shown(args[0].detach(), *args[1:])
         if func in (torch.Tensor.item, torch.Tensor.tolist) and args[0].is_floating_point():
             return _listed(args[0].detach())
         return func(*args, **kwargs)
 
-    def _made(self, data: Any, *, dtype: Any = None, requires_grad: bool = False, **kwargs: Any) -> torch.Tensor:
+    def made(self, data: Any, *, dtype: Any = None, requires_grad: bool = False, **kwargs: Any) -> torch.Tensor:
         """A new tensor of tensors and numbers."""
         kwargs.pop("copy", None)
         return self._collected(data, dtype).detach().clone().requires_grad_(requires_grad)
@@ -41,6 +52,10 @@ class Outside(TorchFunctionMode):
         if isinstance(data, torch.Tensor):
             return data if dtype is None else data.to(dtype)
         if isinstance(data, np.ndarray) and data.dtype == object:
+            if not any(isinstance(x, torch.Tensor) for x in data.flat):
+                tensor = torch.zeros(data.shape, dtype=dtype or torch.float64)
+                self._memory.write(tensor, numbers(np.asarray(data)))
+                return tensor
             data = list(data) if data.ndim else data[()]
         if isinstance(data, (list, tuple)):
             parts = [self._collected(x, dtype) for x in data]
@@ -55,11 +70,32 @@ class Outside(TorchFunctionMode):
         return torch.tensor(data, dtype=dtype)
 
 
+@contextmanager
+def outside(memory: Memory) -> Iterator[None]:
+    """A block in which the rules hold, for functions of torch that no mode can see too."""
+    mode = Outside(memory)
+    kept = torch.from_numpy
+    torch.from_numpy = lambda x: mode.made(x) if _holds_numbers(x) else kept(x)
+    try:
+        with mode, warnings.catch_warnings():
+            # numpy's, of a number that is a tensor here and a float otherwise
+            warnings.filterwarnings("ignore", "__array_wrap__ must accept context", DeprecationWarning)
+            yield
+    finally:
+        torch.from_numpy = kept
+
+
 def _holds_numbers(data: Any) -> bool:
     """Whether there is a tensor, or a number that is followed, in what a tensor is to be made of."""
     if isinstance(data, (list, tuple)):
         return any(map(_holds_numbers, data))
     return isinstance(data, (torch.Tensor, Traced)) or (isinstance(data, np.ndarray) and data.dtype == object)
+
+
+def _shown(tensor: torch.Tensor, how: str = "", **kwargs: Any) -> str:
+    """What is printed in passing: the floats that go along."""
+    array = tensor.resolve_neg().numpy()
+    return f"tensor({array})" if tensor.ndim or not how else format(float(array), how)
 
 
 def _full(

@@ -11,12 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch._decomp import decomposition_table
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map
 
-from equivalence.testing.adapters.numbers import Traced, Untraceable, traced
+from equivalence.testing.adapters.numbers import Traced, traced
 from equivalence.testing.adapters.torch_memory import Lost, Memory, first_lost, found, numbers, place_of
+from equivalence.testing.adapters.torch_names import TorchDispatchMode, decomposition_table, tree_flatten, tree_map
 from equivalence.testing.adapters.torch_operations import (
     CONSTANTS,
     IGNORED,
@@ -27,7 +25,9 @@ from equivalence.testing.adapters.torch_operations import (
     meaning,
     name_of,
 )
+from equivalence.testing.adapters.untraceable import Untraceable
 from mdps import OutOfReach
+from mdps.scalars.field import current_field
 
 MOST = 20_000  # operations of torch in one call, a second or two
 
@@ -46,11 +46,17 @@ class Operations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """What torch returns; the numbers of it are in memory."""
+        before, self._memory.performing = self._memory.performing, True
+        try:
+            return self._dispatched(func, args, kwargs or {})
+        finally:
+            self._memory.performing = before
+
+    def _dispatched(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         self._left -= 1
         if self._left < 0:
             raise Untraceable(f"more than {MOST:,} operations of torch")
         traced(0)  # raises after too many operations on numbers
-        kwargs = kwargs or {}
         operation, _, overload = func.name().partition(".")
         name = name_of(operation)
         if name in MOVED:
@@ -60,9 +66,9 @@ class Operations(TorchDispatchMode):
         result_is_view = any(x.alias_info and not x.alias_info.is_write for x in func._schema.returns)
         if result_is_view or name in VIEWS or name in CONSTANTS:
             return func(*args, **kwargs)
-        if name in UNFILLED or torch.Tag.nondeterministic_seeded in func.tags:
-            return self._unknown(func, args, kwargs, name)
         tensors = _tensors((args, kwargs))
+        if name in UNFILLED or torch.Tag.nondeterministic_seeded in func.tags:
+            return self._unknown(func, args, kwargs, name, tensors)
         followed = any(x.is_floating_point() or self._memory.holds(x) for x in tensors)
         if not followed and (not tensors or meaning(name, overload) is None):
             return func(*args, **kwargs)
@@ -131,9 +137,17 @@ class Operations(TorchDispatchMode):
         self._memory.write(result, np.asarray(np.frompyfunc(bool, 1, 1)(numbers(found(values))), dtype=object))
         return result
 
-    def _unknown(self, func: Any, args: Any, kwargs: Any, name: str) -> Any:
-        """What has no numbers: memory that is not filled yet, and random numbers."""
+    def _unknown(self, func: Any, args: Any, kwargs: Any, name: str, tensors: list[torch.Tensor]) -> Any:
+        """What has no numbers: memory that is not filled yet, and random numbers.
+
+        Random integers that come of no floats, an order to go through a batch say, are a branch.
+        """
         result = func(*args, **kwargs)
+        if name not in UNFILLED and not any(x.is_floating_point() for x in (*tensors, *_tensors(result))):
+            current_field().branches += 1
+            for x in _tensors(result):
+                self._memory.write(x, x.numpy().copy())
+            return result
         reason = "memory that was not filled" if name in UNFILLED else "random numbers"
         for x in _tensors(result):
             self._memory.write(x, np.full(tuple(x.shape), Lost(f"{_label(name)}: {reason}", _line()), dtype=object))
@@ -144,16 +158,23 @@ class Operations(TorchDispatchMode):
 
         Errors: `Untraceable` where it is a float that nobody knows, or a tolerance.
         """
-        if name == "allclose":
-            raise Untraceable("torch.allclose, a comparison with a tolerance")
         values = [found(self._memory.of(x)) for x in args[:2] if isinstance(x, torch.Tensor)]
-        if name == "equal":
+        if name in ("equal", "allclose"):
             x, y = map(numbers, values)
-            return x.shape == y.shape and all(a == b for a, b in zip(x.ravel(), y.ravel(), strict=True))
+            same = x.shape == y.shape or name == "allclose"
+            same = same and all(a == b for a, b in zip(*map(np.ravel, np.broadcast_arrays(x, y)), strict=True))
+            if name == "allclose" and not same:
+                raise Untraceable("torch.allclose of different numbers, a comparison with a tolerance")
+            return same
         [value] = values[0].ravel()
         if name == "is_nonzero":
             return bool(value)
-        return float(value) if isinstance(value, Traced) else func(*args)
+        if not isinstance(value, Traced):
+            return func(*args)
+        try:
+            return float(value)
+        except Untraceable as error:
+            raise Untraceable("float(x) of a tensor, where x.item() is followed") from error
 
 
 def _tensors(x: Any) -> list[torch.Tensor]:

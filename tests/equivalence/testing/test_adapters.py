@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.special
+import scipy.stats
 from flint import arb, fmpq
 
 from equivalence.testing import TARGETS, judge
@@ -28,7 +30,6 @@ from right_variants import VARIANTS, causal_gradient, causal_gradient_in_log_spa
 
 OPTIONS = {"reward_axes": "reward", "policy_axes": "policy", "axes": "counts", "temperature": "temperature"}
 FLOATS_ONLY = {
-    "values_by_loops_in_python": "float(x)",
     "occupancy_of_complex_steps": "complex",
     "log_normalizer_of_brentq": "the root of an algebraic equation",
 }
@@ -142,9 +143,9 @@ def test_ten_states_and_ten_steps_take_less_than_a_second(subject):
 
 
 UNTRACEABLE = {
-    "float": (lambda e: np.array([float(x) for x in np.exp(-e)]) / np.exp(-e).sum(), "float(x)"),
-    "dtype": (lambda e: scipy.special.softmax(np.asarray(-e, dtype=float)), "array of floats"),
-    "astype": (lambda e: scipy.special.softmax(-e.astype(np.float64)), "array of floats"),
+    "float": (lambda e: np.array([np.float64(x) for x in np.exp(-e)]) / np.exp(-e).sum(), "float(x)"),
+    "fill": (lambda e: scipy.special.softmax(np.fromiter(-e, dtype=np.float64)), "array of floats"),
+    "guard": (lambda e: np.exp(-e) / (np.exp(-e).sum() + 1e-300), "adding 1e-300, a guard against 0"),
     "ufunc": (lambda e: np.exp(-e) / np.exp(-e).sum() * (1 + 0 * np.arctan(e)), "numpy.arctan, which has no meaning"),
     "special": (lambda e: np.exp(-e) / np.exp(-e).sum() + 0 * scipy.special.erf(e), "scipy.special.erf"),
     "float on the way": (lambda e: np.exp(-e - math.exp(1)) / np.exp(-e - math.exp(1)).sum(), "2.718281828459045"),
@@ -153,7 +154,7 @@ UNTRACEABLE = {
         "ValueError",
     ),
     "tolerance": (lambda e: scipy.special.softmax(-e) * (2 if np.allclose(e, e + 1) else 1), "numpy.allclose"),
-    "types": (lambda e: scipy.special.softmax(-e if e.dtype == float else e), "other numbers than over floats"),
+    "types": (lambda e: scipy.special.softmax(-e if e.dtype == np.float64 else e), "other numbers than over floats"),
 }
 
 
@@ -414,6 +415,74 @@ def test_functions_of_scipy_and_of_linear_algebra(field):
     assert (swapped[0] == x[1], swapped[1] == x[0]) == (True, True)
     with pytest.raises(Untraceable, match="singular"):
         numpy_code.FUNCTIONS[np.linalg.solve](traced_array([[1, 1], [1, 1]]), x[:2])
+
+
+def test_entries_one_by_one_and_functions_of_scipy_that_forget_are_followed():
+    def discriminator(energy, sampler, log_normalizer):
+        one = np.vectorize(lambda e, q: 1.0 if q == 0 else 1 / (1 + q * math.exp(e + log_normalizer)))
+        return one(energy, sampler)
+
+    def visits(transition, initial, horizon, discount, policy):
+        n = len(initial)
+        matrix, starts = np.eye(n * horizon), np.zeros(n * horizon)
+        starts[:n] = initial
+        for t in range(horizon - 1):
+            step = np.einsum("sa,sax->xs", policy[t], transition)
+            matrix[(t + 1) * n : (t + 2) * n, t * n : (t + 1) * n] -= discount * step
+        return np.einsum("ts,tsa->sa", scipy.linalg.solve(matrix, starts).reshape(horizon, n), policy)
+
+    def seen(transition, initial, horizon, discount, states, actions):
+        shape, ends = transition.shape[:2], actions < 0
+        steps = np.broadcast_to(np.arange(actions.shape[1]), actions.shape)
+        flat = np.ravel_multi_index((states[:, :-1][~ends], actions[~ends]), shape)
+        counts = np.bincount(flat, weights=discount ** steps[~ends], minlength=shape[0] * shape[1])
+        return counts.reshape(shape) / len(states)
+
+    for subject, target, outcome, kinds in (
+        (discriminator, "gan.discriminator", "proved for all", {"largest_energy": 50}),
+        (visits, "occupancy", "proved for all", {}),
+        (seen, "demonstrations.occupancy", "proved here", {}),
+        (lambda data: scipy.stats.entropy(data), "divergences.shannon_entropy", "proved here", {}),
+        (lambda data, sampler: scipy.stats.entropy(data, sampler), "divergences.kl", "proved here", {}),
+    ):
+        verdict = judge(subject, to=target, instances=20, **kinds)
+        assert verdict.outcome == outcome, verdict
+
+
+IN_FLOATS = {
+    "float": lambda e: np.array([float(x) for x in np.exp(-e)]) / float(np.exp(-e).sum()),
+    "dtype": lambda e: scipy.special.softmax(np.asarray(-e, dtype=float)),
+    "float64": lambda e: scipy.special.softmax(np.array([-x for x in e], dtype=np.float64)),
+    "zeros": lambda e: np.zeros(len(e), dtype=float) + scipy.special.softmax(-e.astype(float)),
+    "astype": lambda e: scipy.special.softmax(-e.astype(np.float64)),
+    "type": lambda e: scipy.special.softmax(-e) if isinstance(0.5, float) and issubclass(np.float64, float) else e,
+    "e": lambda e: np.e ** (e.min() - e) / (math.e ** (e.min() - e)).sum(),
+    "fsum": lambda e: np.exp(min(e) - e) / math.fsum(math.exp(min(e) - x) for x in e),
+    "where": lambda e: np.exp(e.min() - e) / np.sum(np.exp(e.min() - e), where=np.isfinite(e)),
+}
+
+
+@pytest.mark.parametrize("how", IN_FLOATS)
+def test_what_makes_floats_of_floats_is_followed(how):
+    verdict = judge(IN_FLOATS[how], to="ebm.law", instances=20, largest_energy=50)
+    assert verdict.outcome == "proved for all", verdict
+    assert "float" not in globals()
+
+
+def test_roots_are_powers():
+    def law(energy):
+        weights = np.sqrt(np.exp(-2 * energy))
+        return weights / weights.sum()
+
+    assert judge(law, to="ebm.law", instances=20, largest_energy=50).outcome == "proved for all"
+
+
+def test_masked_arrays_are_named():
+    def soft(transition, initial, horizon, discount, reward):
+        return np.ma.masked_array(reward, ~transition.any(axis=2)).sum(axis=1).filled(0)
+
+    verdict = judge(soft, to="soft_solution.v", instances=5)
+    assert "out of reach: numpy.ma, masked arrays" in verdict.message
 
 
 def test_floats_are_read_as_what_was_meant(field):
