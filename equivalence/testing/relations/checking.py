@@ -94,6 +94,9 @@ def check_relation(
     returned_axes  where the subject returns other axes than these: 'sa' for the policy of the first step.
 
     Errors: `InvalidArgument` where the relation is not about such a subject, or no instance meets what it assumes.
+
+    >>> check_relation(lambda x: [2 * x[1], x[0]], "symmetric_jacobian", returns="gradient", at=[[1.0, 2.0]]).outcome
+    'violated'
     """
     started = time.perf_counter()
     known = find_relation(relation)
@@ -263,7 +266,7 @@ class _Question:
 
     def small(self) -> list[Instance]:
         """The instances that are asked over a field."""
-        return list(self._meeting(cases(self.target, self.kinds)))
+        return list(self._meeting(cases(self.target, self.kinds, self.relation.shapes)))
 
     def drawn(self, count: int, seed: int) -> list[Instance]:
         """Instances that meet what the relation assumes."""

@@ -11,7 +11,7 @@ state.
 
 Assume: shaping, that every trajectory of the model has ended in a terminal state when the horizon comes; otherwise
 Phi(s_T) is paid there, and the correction, a final value f - Phi, is no argument of the subject. Instances are made so:
-moves go to states of higher number or to the last one, which is terminal. What is asked for is what is reached from any
+moves go to states of higher number, and the last one is terminal. What is asked for is what is reached from any
 state at any step with so many steps left. A constant shift, that no state is terminal: how long c is earned depends on
 the policy otherwise, and the policy changes, rightly. Scaling, that the subject takes the temperature.
 See: a policy, value or gradient of anything else than returns. Do not see mistakes that shaping, shifts or scales pass
@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
+from equivalence.testing.adapters.cases import Shape
 from equivalence.testing.relations.relation import ONE, ZERO, Asked, Pair, Relation, added, constants
 from equivalence.testing.targets import Instance
 from mdps import MDP
@@ -80,12 +81,17 @@ def ends_in_time(mdp: MDP) -> bool:
 
 
 def forwards(instance: Instance) -> Instance:
-    """The instance with moves to states of higher number alone, the others to the last one, which is terminal."""
+    """The instance with moves to states of higher number alone, the last of which is terminal.
+
+    Other moves go to the next one and to the last one, by turns of the action: walks of different lengths.
+    """
     mdp = instance["mdp"]
     n = mdp.n_states
     ahead = np.triu(np.ones((n, n), dtype=bool), 1)[:, None]
     moved = np.where(ahead, mdp.transition, ZERO)
-    moved[:-1, :, -1] += np.where(ahead, ZERO, mdp.transition).sum(axis=-1)[:-1]
+    other = np.where(ahead, ZERO, mdp.transition).sum(axis=-1)
+    for s, a in np.ndindex(n - 1, mdp.n_actions):
+        moved[s, a, s + 1 if (s + a) % 2 else -1] += other[s, a]
     fitted = MDP(moved, mdp.initial, horizon=mdp.horizon, discount=mdp.discount)
     longest = int(lengths(fitted).max())
     if longest > int(mdp.horizon or 0) and "policy" not in instance:
@@ -144,6 +150,7 @@ SHAPING = Relation(
     {"max_states": 6, "terminal": True},
     meets=lambda instance: instance["mdp"].n_states > 1 and ends_in_time(instance["mdp"]),
     fitted=forwards,
+    shapes=(Shape(3, 2, 1, terminal=True, discounted=True, denominator=3),),
 )
 CONSTANT_SHIFT = Relation(
     "constant_shift",

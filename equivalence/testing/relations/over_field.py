@@ -93,7 +93,7 @@ def over_field(subject: Subject, target: Target, instances: Sequence[Instance], 
             with at_most(OPERATIONS) as left:
                 found = tested(subject, target, instance, fields)
         except OutOfReach as error:
-            lost = lost or str(error)
+            lost = lost or str(error).split(";")[0]  # what follows is about claims
             if number >= 2 and not proved:
                 break
         else:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from flint import fmpq
 
+from equivalence.testing.adapters.cases import Shape
 from equivalence.testing.kinds import Predicate
 from equivalence.testing.targets import ARGUMENTS, MODEL, Instance, Layout, Target
 from mdps import InvalidArgument
@@ -79,6 +80,7 @@ class Relation:
     kinds     the kinds of instances that meet the assumption, as options.
     trajectories  whether it is about laws over trajectories, too.     finite  whether every right answer is finite.
     meets     whether an instance meets it.     fitted  the instance, changed so that it does.
+    shapes    more shapes that are run over a field, where fitting takes from the others what could show a mistake.
     sides     the pairs of sides, of what is asked.
     """
 
@@ -93,6 +95,7 @@ class Relation:
     finite: bool = False
     meets: Predicate = lambda instance: True
     fitted: Callable[[Instance], Instance] = lambda instance: instance
+    shapes: tuple[Shape, ...] = ()
 
 
 def names_taken(function: Callable[..., Any], takes: str | None) -> tuple[str, ...]:

@@ -542,3 +542,20 @@ def overflowing_policy(transition, initial, horizon, discount, reward):
         v = np.log(weights.sum(axis=1))
         steps.insert(0, weights / weights.sum(axis=1)[:, None])
     return np.array(steps)
+
+
+def test_a_forgotten_discount_is_seen_by_shaping_over_a_field():
+    def policy(transition, initial, horizon, discount, reward):
+        available, v, rows = transition.any(axis=2), np.zeros(len(initial)), []
+        for _ in range(horizon):
+            q = np.where(available, reward + transition @ v, -np.inf)
+            weights = np.exp(q)
+            total = weights.sum(axis=1)
+            rows.insert(0, np.where(available, weights / np.where(total == 0, 1, total)[:, None], 0))
+            v = np.where(total == 0, 0, np.log(np.where(total == 0, 1, total)))
+        return np.array(rows)
+
+    options = {"returns": "policy", "instances": 10, "largest_reward": 10, "reduction": 0}
+    verdict = check_relation(policy, "shaping", **options)
+    assert (verdict.outcome, verdict.level) == ("violated", "field")
+    assert check_relation(policy, "shaping", **options, discounts=(1,)).outcome == "holds"
