@@ -16,25 +16,28 @@ usual sign of a mixed convention. Truncation is estimated by the change between 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from equivalence.testing import hints
 from equivalence.testing.adapters.subject import subject_of
-from equivalence.testing.answer import SHAPE, VALUES, Answer, asked, compared
-from equivalence.testing.conventions.known import KnownMistake, explanations, mistaken
+from equivalence.testing.answer import SHAPE, VALUES, Answer, asked
+from equivalence.testing.conventions.mistake import KnownMistake
+from equivalence.testing.explanations import Explanation, Search
 from equivalence.testing.generator import instances as generated
-from equivalence.testing.kinds import kinds_for, largest
+from equivalence.testing.kinds import Kinds, kinds_for, largest, traits
 from equivalence.testing.question import Question, question
 from equivalence.testing.reducer import complexity
-from equivalence.testing.targets import Instance, Target, target_and_rest
+from equivalence.testing.targets import Layout, find_target, target_and_rest
 from equivalence.testing.targets.layout import shown
-from mdps import MDP, InvalidArgument, InvalidModel, scalars
 
 INSTANCES = 60
-FEWEST = 3  # wrong instances that a named mistake reproduces, unless there are fewer
-MOST = 30  # instances that are compared
+OF_TWO = ("deterministic dynamics", "discount 1", "no rows of zeros", "a single start", "temperature 1")
+FEWEST_IN_PART = 5  # wrong instances with a trait, for a mistake to be named on these alone
 GRADIENTS = {  # the argument whose derivative they are
     "causal.gradient": "reward",
     "maxent.gradient": "reward",
@@ -52,6 +55,15 @@ LARGEST_ASYMMETRY_OF_ERRORS = 16  # times the estimated error of differences: wh
 
 
 @dataclass(frozen=True)
+class Part:
+    """What explains a subject's numbers on the instances with some trait alone."""
+
+    trait: str
+    names: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
 class Diagnosis:
     """What explains a subject's numbers.
 
@@ -60,6 +72,8 @@ class Diagnosis:
     reproduced_on  instances on which they do, which is all that ask something.
     alternatives   other explanations of as many mistakes that these instances cannot tell apart.
     no_objective   whether the Jacobian of a gradient was found not to be symmetric.
+    part           where nothing explains all of them: the mistake that does so on the instances with some trait.
+    mistakes       those of `names`, with what they change.
     """
 
     names: tuple[str, ...]
@@ -67,6 +81,8 @@ class Diagnosis:
     reproduced_on: int = 0
     alternatives: tuple[tuple[str, ...], ...] = ()
     no_objective: bool = False
+    part: Part | None = None
+    mistakes: tuple[KnownMistake, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return self.text
@@ -98,8 +114,15 @@ def answers_of(
     target, kinds = target_and_rest(to, options)
     subject = subject_of(subject, framework=framework, dtype=dtype)
     wanted = kinds_for(target, kinds)
-    found = (question(target, instance) for instance in generated(target, wanted, instances, seed))
-    return [asked(subject, q, dtype) for q in found if q is not None]
+    return [asked(subject, q, dtype) for q in _questions(target.name, target.layout, wanted, instances, seed)]
+
+
+@lru_cache(maxsize=48)
+def _questions(name: str, layout: Layout, kinds: Kinds, count: int, seed: int) -> tuple[Question, ...]:
+    """The questions of a target, kept with their bounds for the next subject."""
+    target = find_target(name, layout)
+    found = (question(target, instance) for instance in generated(target, kinds, count, seed))
+    return tuple(q for q in found if q is not None)
 
 
 def explained(subject: Callable[..., Any], answers: Sequence[Answer], dtype: Any) -> Diagnosis:
@@ -109,96 +132,57 @@ def explained(subject: Callable[..., Any], answers: Sequence[Answer], dtype: Any
         return Diagnosis((), "nothing to explain: it agrees")
     if any(answer.trouble not in ("", VALUES, SHAPE) for answer in wrong):
         return Diagnosis((), "unknown: it does not return numbers everywhere")
+    if wrong[0].question.target.layout.infinite:
+        return Diagnosis((), "unknown: known mistakes are of targets with a horizon; `judge` says where it stops early")
     curl = _curl(subject, answers, dtype)
     objective = f" No objective has this gradient: {curl}." if curl else ""
-    chosen = _chosen(answers, wrong)
-    floats = [_floats(answer.question) for answer in chosen]
-    target = wrong[0].question.target
-    for size in (1, 2):
-        fitting: list[tuple[tuple[KnownMistake, ...], int]] = []
-        for group in explanations(target, size):
-            other = mistaken(target, group)
-            if _plausible(other, chosen, floats) and (n := _reproduced(other, chosen, dtype)):
-                fitting.append((group, n))
-                if size > 1:
-                    break
-        if fitting:
-            group, n = fitting[0]
-            changed = {change for mistake in group for change in mistake.changes}
-            others = [other for other, _ in fitting[1:] if not changed < {x for m in other for x in m.changes}]
-            rest = [tuple(mistake.name for mistake in other) for other in others]
-            told = " and ".join(f"{mistake.name} ({mistake.text})" for mistake in group)
-            same = f" The same numbers here: {'; '.join(' and '.join(names) for names in rest)}." if rest else ""
-            text = f"matches: {told}, on all of {n} instances.{same}{objective}"
-            return Diagnosis(tuple(m.name for m in group), text, n, tuple(rest), bool(curl))
-    return Diagnosis(
-        (), f"unknown: no known mistake, nor two of them, reproduces these numbers.{objective}", 0, (), bool(curl)
-    )
+    found = Search(answers, dtype).explanations()
+    if found:
+        rest = _alternatives(found)
+        same = f" The same numbers here: {'; '.join(' and '.join(names) for names in rest)}." if rest else ""
+        text = f"matches: {_told(found[0].group)}, on all of {found[0].reproduced_on} instances.{same}{objective}"
+        return Diagnosis(
+            _names(found[0].group), text, found[0].reproduced_on, tuple(rest), bool(curl), None, found[0].group
+        )
+    text = "unknown: no known mistake, nor two of them, reproduces these numbers."
+    if part := _in_part(answers, dtype):
+        text = f"unknown as a whole, but {part.text}"
+    return Diagnosis((), f"{text}{objective}", no_objective=bool(curl), part=part)
 
 
-def _chosen(answers: Sequence[Answer], wrong: Sequence[Answer]) -> list[Answer]:
-    """The answers to compare, those that reject most cheaply first: wrong ones of middling size, then the others."""
-    ranked = sorted(wrong, key=lambda answer: complexity(answer.question.instance))
-    middle = len(ranked) // 3
-    ranked = ranked[middle:] + ranked[:middle]
-    right = [answer for answer in answers if answer.right]
-    n = min(len(right), max(MOST // 3, MOST - len(ranked)))
-    return ranked[: MOST - n] + right[:n]
+def _names(group: Sequence[KnownMistake]) -> tuple[str, ...]:
+    return tuple(mistake.name for mistake in group)
 
 
-def _plausible(target: Target, answers: Sequence[Answer], floats: Sequence[dict[str, Any]]) -> bool:
-    """Whether floats do not exclude it at once: a difference beyond anything that rounding does."""
-    for answer, given in zip(answers, floats, strict=True):
-        try:
-            with np.errstate(all="ignore"):
-                parts = target.value(given)
-        except (ArithmeticError, InvalidArgument, InvalidModel):  # it has no answer here
-            continue
-        for part, returned in zip(parts, answer.returned, strict=True):
-            expected = np.asarray(part, dtype=float)
-            if expected.shape != returned.shape or _far(expected, returned, answer.unit_roundoff):
-                return False
-    return True
+def _told(group: Sequence[KnownMistake]) -> str:
+    return " and ".join(f"{mistake.name} ({mistake.text})" for mistake in group)
 
 
-def _far(expected: np.ndarray, returned: np.ndarray, unit_roundoff: float) -> bool:
-    finite = np.isfinite(expected)
-    if (expected[~finite] != returned[~finite]).any():
-        return True
-    scale = max(1.0, float(np.abs(expected[finite]).max(initial=0.0)))
-    # sqrt(u), not a verdict: what passes is held against derived bounds, what does not is not named
-    return not bool((np.abs(expected[finite] - returned[finite]) <= np.sqrt(unit_roundoff) * scale).all())
+def _alternatives(found: Sequence[Explanation]) -> list[tuple[str, ...]]:
+    """The names of other explanations, without those that change what the first one does and more."""
+    changed = {change for mistake in found[0].group for change in mistake.changes}
+    others = [other.group for other in found[1:]]
+    return [_names(group) for group in others if not changed < {x for m in group for x in m.changes}]
 
 
-def _reproduced(target: Target, answers: Sequence[Answer], dtype: Any) -> int:
-    """On how many instances the mistaken formula reproduces the numbers within its own bounds; 0 unless on all."""
-    count = wrong = 0
-    for answer in answers:
-        own = _question(target, answer.question.instance)
-        if own is None:
-            continue
-        shapes = [truth.high.shape for truth in own.truth]
-        if shapes != [array.shape for array in answer.returned]:
-            return 0
-        if not compared(own, answer.returned, dtype).right:
-            return 0
-        count, wrong = count + 1, wrong + (not answer.right)
-    needed = min(FEWEST, sum(not answer.right for answer in answers))
-    return count if wrong >= needed and 2 * count >= len(answers) else 0
-
-
-def _question(target: Target, instance: Instance) -> Question | None:
-    try:
-        return question(target, instance)
-    except ArithmeticError:
-        return None
-
-
-def _floats(asked_about: Question) -> dict[str, Any]:
-    return {
-        name: x.to("float") if isinstance(x, MDP) else scalars.convert(np.asarray(x, dtype=object), "float")[()]
-        for name, x in asked_about.instance.items()
-    }
+def _in_part(answers: Sequence[Answer], dtype: Any) -> Part | None:
+    """The known mistake that explains all instances with a trait or two, those of most of them first."""
+    table = [(answer, traits(answer.question.instance)) for answer in answers]
+    known = [name for name in (*hints.OPTIONS, "temperature 1") if name in table[0][1]]
+    for groups in (((name,) for name in known), combinations([x for x in known if x in OF_TWO], 2)):
+        having = {group: [answer for answer, has in table if all(has[x] for x in group)] for group in groups}
+        telling = {
+            group: those
+            for group, those in having.items()
+            if len(those) < len(answers) and sum(not answer.right for answer in those) >= FEWEST_IN_PART
+        }
+        for group in sorted(telling, key=lambda group: -len(telling[group])):
+            if found := Search(telling[group], dtype).of_one():
+                told, where = _told(found[0].group), " and ".join(group)
+                on = f"on all of {found[0].reproduced_on}"
+                text = f"with {where} it matches: {told}, {on}; elsewhere something else is wrong too."
+                return Part(where, _names(found[0].group), text)
+    return None
 
 
 def _curl(subject: Callable[..., Any], answers: Sequence[Answer], dtype: Any) -> str:

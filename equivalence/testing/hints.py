@@ -1,10 +1,13 @@
 """What all answers of a subject together say about a failure: where it is right, and what would make it right.
 
 Only what was checked on every instance is said. A trait (discount 1, say) is named where the subject is right on all
-instances that have it and wrong on some that have not. A remedy (the negative, a transpose, half of it, ...) is named
-where it makes the subject right on every instance, or, for the type of floats, covers every failure.
+instances that have it and wrong on some that have not. Two or three traits together, of which there are hundreds, are
+named where that is no chance: so many instances, drawn from all without regard to them, would all be right with a
+probability below CHANCE, over all groups that were tried. A remedy (the negative, a transpose, half of it, ...) is
+named where it makes the subject right on every instance, or, for the type of floats, covers every failure.
 """
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, permutations
@@ -13,17 +16,18 @@ from typing import Any
 import numpy as np
 
 from equivalence.testing.answer import SHAPE, VALUES, Answer, roundoff
-from equivalence.testing.kinds import traits
+from equivalence.testing.kinds import SIZES, traits
 from equivalence.testing.question import ALLOWANCE, Question
 from equivalence.testing.targets import axes_text, sizes
 from mdps import scalars
 
 FEWEST = 5  # instances with a trait, and without it, for it to be named
+CHANCE = 1e-3
+FAR = 2.0**-16  # of what single precision is allowed: what computes in it comes this far off somewhere
 MOST = 4  # traits that are named
 TRIVIAL = ("S = 1", "A = 1", "T = 1", "n = 1")  # true of many a wrong function, so they are named last
 IMPLIES = {  # where the wider trait is named, the narrower one says nothing
-    "|reward| <= 10": ("|reward| <= 100",),
-    "|energy| <= 10": ("|energy| <= 100",),
+    **{f"|{size.name}| <= 10": (f"|{size.name}| <= 100",) for size in SIZES.values()},
     "S = 1": ("S <= 6",),
     "T = 1": ("T <= 5",),
     "no rows of zeros": ("no terminal state", "every action available"),
@@ -37,10 +41,7 @@ OPTIONS = {  # how to be asked on such instances alone
     "every action available": "unavailable=False",
     "no rows of zeros": "terminal=False, unavailable=False",
     "a single start": "single_start=True",
-    "|reward| <= 10": "largest_reward=10",
-    "|reward| <= 100": "largest_reward=100",
-    "|energy| <= 10": "largest_energy=10",
-    "|energy| <= 100": "largest_energy=100",
+    **{trait: f"largest_reward={size.limit}" for trait, size in SIZES.items()},  # `largest_energy` on a finite space
 }
 
 OF_SPACES = ("n", "the number of prompts", "the number of comparisons")
@@ -56,7 +57,7 @@ def where_right(answers: Sequence[Answer]) -> list[str]:
     """
     table = [(traits(answer.question.instance), answer.right) for answer in answers]
     names = list(table[0][0])
-    single = {(name,): n for name in names if (n := _always_right(table, (name,)))}
+    single = _always_right(table, [(name,) for name in names])
     found: dict[Traits, int] = {
         group: n for group, n in single.items() if not any((wider,) in single for wider in IMPLIES.get(group[0], ()))
     }
@@ -64,7 +65,7 @@ def where_right(answers: Sequence[Answer]) -> list[str]:
     if all(group[0] in TRIVIAL for group in found):
         rest = [row for row in table if not any(_has(row[0], group) for group in found)]
         for size in (2, 3):
-            new = {group: n for group in combinations(telling, size) if (n := _always_right(rest, group))}
+            new = _always_right(rest, list(combinations(telling, size)))
             if new:
                 widest = max(new, key=lambda group: new[group])
                 found[widest] = sum(_has(has, widest) for has, _ in table)
@@ -88,11 +89,18 @@ def _has(has: dict[str, bool], group: Traits) -> bool:
     return all(has[name] for name in group)
 
 
-def _always_right(table: Sequence[tuple[dict[str, bool], bool]], group: Traits) -> int:
-    """How many instances have all of the traits, if the subject is right on each and others are left; else 0."""
-    having = [right for has, right in table if _has(has, group)]
-    n = len(having)
-    return n if n >= FEWEST and all(having) and len(table) - n >= FEWEST else 0
+def _always_right(table: Sequence[tuple[dict[str, bool], bool]], groups: Sequence[Traits]) -> dict[Traits, int]:
+    """The groups of traits that tell where the subject is right, with how many instances have them."""
+    total, right = len(table), sum(right for _, right in table)
+    found = {}
+    for group in groups:
+        having = [right for has, right in table if _has(has, group)]
+        n = len(having)
+        if FEWEST <= n <= total - FEWEST and all(having):
+            by_chance = math.comb(right, n) / math.comb(total, n)  # n of the instances are right ones
+            if len(group) == 1 or by_chance * len(groups) < CHANCE:
+                found[group] = n
+    return found
 
 
 def remedies(answers: Sequence[Answer], dtype: Any) -> list[str]:
@@ -106,18 +114,26 @@ def remedies(answers: Sequence[Answer], dtype: Any) -> list[str]:
 def less_precise(answers: Sequence[Answer]) -> str:
     """A sentence where single precision explains every failure; '' where it does not."""
     wrong = [answer for answer in answers if not answer.right]
+    if answers[0].question.target.layout.infinite:  # as likely an iteration that stops early, see `stopping`
+        return ""
     if any(answer.trouble != VALUES or answer.unit_roundoff > 2.0**-53 for answer in wrong):
         return ""
-    for answer in wrong:
-        allowed = answer.question.allowed(2.0**-24)
-        parts = zip(answer.question.truth, answer.parts, allowed, strict=True)
-        if not all((truth.distance(part) <= bound).all() for truth, part, bound in parts):
-            return ""
+    share = max((_share_of_single(answer) for answer in wrong), default=0.0)
+    if not FAR <= share <= 1:
+        return ""
     text = "every difference is of the size of rounding to float32: if it computes in that, "
     text += "judge it with dtype=np.float32"
     # torch.nn.functional.softplus returns x itself above its threshold
-    softplus = "; torch's softplus leaves out log(1 + e^-x) above 20, and -logsigmoid(-x) does not"
+    softplus = "; if it calls torch's softplus, that is x itself above 20, off by 2e-9, and -logsigmoid(-x) is not"
     return text + (softplus if "torch" in sys.modules else "")
+
+
+def _share_of_single(answer: Answer) -> float:
+    """The largest distance from the truth, in units of what single precision is allowed; inf where that is nothing."""
+    parts = zip(answer.question.truth, answer.parts, answer.question.allowed(2.0**-24), strict=True)
+    with np.errstate(all="ignore"):
+        shares = [np.where((d := truth.distance(part)) > 0, d / bound, 0.0) for truth, part, bound in parts]
+    return max(float(np.where(np.isnan(share), np.inf, share).max(initial=0.0)) for share in shares)
 
 
 def _tells(answer: Answer) -> bool:
@@ -173,6 +189,8 @@ def _remedies(answers: Sequence[Answer]) -> Iterator[tuple[str, Remedy]]:
 
 def _discounted_horizon(instance: Any) -> float:
     mdp = instance["mdp"]
+    if mdp.horizon is None:
+        return 1 / (1 - _float(mdp.discount))
     return _float(sum(mdp.discount**t for t in range(mdp.horizon)))
 
 
@@ -181,7 +199,7 @@ def _float(x: Any) -> float:
 
 
 _FACTORS: dict[str, Callable[[Any], float]] = {
-    "T": lambda instance: float(instance["mdp"].horizon),
+    "T": lambda instance: float(instance["mdp"].horizon or 1),
     "sum_t<T gamma^t": _discounted_horizon,
     "the discount": lambda instance: _float(instance["mdp"].discount),
     "the temperature": lambda instance: _float(instance.get("temperature", 1)),

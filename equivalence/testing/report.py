@@ -1,7 +1,8 @@
 """What is said about a subject: a few lines where it agrees, and where it differs all that one needs to mend it.
 
-The report of a difference shows what is expected; the smallest instance found, as code to paste; what the subject said
-and what is true, where the largest difference is and what was allowed; and in which kinds of instances it is right.
+The report of a difference names the likely mistake, where one is known. It shows what is expected; the smallest
+instance found, as code to paste; what the subject said and what is true, where the largest difference is and what was
+allowed; and in which kinds of instances it is right.
 """
 
 from collections.abc import Mapping, Sequence
@@ -70,7 +71,9 @@ def agreement(
 
 def _floats(answers: Sequence[Answer], margin: float) -> str:
     u = f"2^{int(np.log2(max(answer.unit_roundoff for answer in answers)))}"
-    error = f"at most {_short(margin)} of the allowed error ({ALLOWANCE} derived bounds, u = {u})"
+    stops_at = answers[0].question.target.layout.stops_at
+    left = f", and what stopping at a last change of {stops_at:.2g} leaves" if stops_at else ""
+    error = f"at most {_short(margin)} of the allowed error ({ALLOWANCE} derived bounds, u = {u}{left})"
     return f"float, {len(answers)} instances, {error}"
 
 
@@ -134,9 +137,12 @@ def difference(
 ) -> str:
     """The report on a subject that differs, `smallest` being the answer to show."""
     target = smallest.question.target
-    called = f"{name}({', '.join(target.passed)})"
+    called, told = f"{name}({', '.join(target.passed)})", smallest.detail.split(";")[0]
+    explained = [] if diagnosis is None else [f"Diagnosis: {diagnosis.text}"]
+    named = diagnosis is not None and bool(diagnosis.names)
     lines = [
-        f"{name} differs from {target.name}",
+        f"{name} differs from {target.name}{told and f': {told}'}",
+        *(explained if named else []),
         "",
         *_block([f"expected  {target.signature}", f"          {_meaning(target)}"]),
         "",
@@ -147,8 +153,9 @@ def difference(
         *_zero_rows(smallest.question),
         *_finding(smallest),
         "",
+        *([*smallest.advice, ""] if smallest.advice else []),
         *_over_all(answers, dtype),
-        *([] if diagnosis is None else [f"Diagnosis: {diagnosis.text}"]),
+        *([] if named else explained),
         _covered(answers, options),
         *([] if found is None else [_beside_floats(found)]),
     ]
@@ -285,10 +292,11 @@ def _sizes(instances: Sequence[Instance]) -> str:
 
 
 def sizes_of_models(instances: Sequence[Instance]) -> str:
-    """'S = 1...3, A = 2, T = 1...3'."""
-    names = {"S": "n_states", "A": "n_actions", "T": "horizon"}
+    """'S = 1...3, A = 2, T = 1...3', or 'S = 1...3, A = 2, no horizon'."""
     models = [instance["mdp"] for instance in instances]
-    return ", ".join(f"{name} = {extent([getattr(mdp, size) for mdp in models])}" for name, size in names.items())
+    names = {"S": "n_states", "A": "n_actions"} | ({"T": "horizon"} if models[0].horizon is not None else {})
+    said = ", ".join(f"{name} = {extent([getattr(mdp, size) for mdp in models])}" for name, size in names.items())
+    return said if "T" in names else f"{said}, no horizon"
 
 
 def extent(numbers: Sequence[int]) -> str:
@@ -300,8 +308,7 @@ def extent(numbers: Sequence[int]) -> str:
 def _size(question: Question) -> str:
     if "mdp" not in question.instance:
         return _sizes([question.instance])
-    mdp = question.instance["mdp"]
-    return f"S = {mdp.n_states}, A = {mdp.n_actions}, T = {mdp.horizon}"
+    return sizes_of_models([question.instance])
 
 
 def _short(x: float) -> str:

@@ -8,7 +8,7 @@ reach a target (counts in a value, say) changes nothing there.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,11 +32,11 @@ class Control:
     policy: str = "soft"  # greedy, ratio of q, uniform, ratio of positive q
     steps: str = "each its own"  # first, last, reversed
     actions: str = "available"  # all
-    terminal: str = "ends"  # pays, pays once, goes on backward, goes on forward, goes on
+    terminal: str = "ends"  # pays, pays once, goes on backward, goes on forward, goes on, decides
     final: str = "zero"  # reward
     sweeps: str = "T"  # T+1, T-1, twice T
     policy_discount: str = "given"  # none, squared
-    count_discount: str = "given"  # none, one more, of the next step
+    count_discount: str = "given"  # none, one more, in reverse
     counted: str = "decisions"  # T+1 states, arrivals, terminal too
     ended: str = "stays"  # vanishes, leaves
     forward: str = "in turn"  # overwritten, index swapped
@@ -46,6 +46,7 @@ class Control:
     visits: str = "given"  # frequencies, mean over steps
     sign: str = "given"  # opposite
     factor: str = "one"  # times 2, over 2, over T, times T, over horizon, ...
+    shift: str = "none"
     layout: str = "given"  # steps reversed, last two axes swapped, first axis last
 
 
@@ -236,6 +237,9 @@ def _solution(x: Setting, c: Control) -> tuple[list[Any], list[Any], list[Any]]:
 def _policy(x: Setting, q: np.ndarray, c: Control) -> np.ndarray:
     zero, one = scalars.constant(0, x.initial), scalars.constant(1, x.initial)
     here = x.available & ~x.terminal[:, None]
+    if c.terminal == "decides":
+        chosen = _policy(x, q, replace(c, terminal="ends"))
+        return np.where(x.terminal[:, None], one / q.shape[-1], chosen)
     if c.policy == "uniform":
         return np.where(here, one, zero) / np.maximum(here.sum(axis=-1), 1)[:, None]
     if c.policy == "greedy":
@@ -311,6 +315,8 @@ def _visits(x: Setting, policies: list[Any], axes: str, mdp: MDP, c: Control) ->
         x = x._replace(forward=x.forward + stay * (zero + 1))
     rows, joints = _marginals(x, steps, _vanishing(c))
     powers = [discount ** (t + (c.count_discount == "one more")) for t in range(len(steps) + 1)]
+    if c.count_discount == "in reverse":  # a running sum G = gamma G + x that goes forwards
+        powers = powers[: len(steps)][::-1] + powers[:1]
     zeros = x.initial[:, None] * np.zeros(mdp.n_actions, dtype=int)
     visits = sum((w * joint for w, joint in zip(powers, joints, strict=False)), zeros)
     if c.counted == "decisions" or not steps:

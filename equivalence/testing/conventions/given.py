@@ -40,6 +40,7 @@ class Given:
     scale: str = "given"  # over prompts, over components, over alpha, over samples
     sign: str = "given"
     factor: str = "one"
+    shift: str = "none"
     layout: str = "given"
 
 
@@ -94,6 +95,8 @@ def concerns(target: Target, switch: str, value: str) -> bool:
         return "data" in target.arguments and bool(set(ABOUT[switch]) & set(target.arguments))
     if value == "the policy":
         return {"policy", "reference"} <= set(target.arguments)
+    if value == "of the energy":
+        return {"energy", "log_normalizer"} <= set(target.arguments)
     return switch not in ABOUT or bool(set(ABOUT[switch]) & set(target.arguments))
 
 

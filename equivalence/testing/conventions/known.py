@@ -4,20 +4,29 @@ A mistake is a change of switches of one family; two of them in different switch
 reach it leaves as it is, so a mistake need not say which targets it is about.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
+from equivalence.testing.conventions.arguments import ARGUMENT, laws_of, slipped, slips
 from equivalence.testing.conventions.control import Control, control
 from equivalence.testing.conventions.given import Given, concerns, given
-from equivalence.testing.conventions.imitation import MISTAKES as IMITATION, Imitation, imitation, is_imitation
+from equivalence.testing.conventions.imitation import (
+    MISTAKES as IMITATION,
+    Imitation,
+    imitation,
+    is_imitation,
+    takes_logarithms,
+)
 from equivalence.testing.conventions.known_given import GIVEN
 from equivalence.testing.conventions.mistake import OUTPUT as _OUTPUT, KnownMistake, known as _known
 from equivalence.testing.conventions.output import Answered, answered
 from equivalence.testing.conventions.paths import Paths, paths
+from equivalence.testing.conventions.shaped import MISTAKES as SHAPED, ON_SHAPED, Shaped, shaped
 from equivalence.testing.conventions.spaces import Spaces, spaces
 from equivalence.testing.targets import Target
+from equivalence.testing.targets.references import where_defined
 
 _SIZES_OF_MODELS = (
     _known("mean over steps", "divided by T: a mean over steps, expected a sum", factor="over T"),
@@ -44,6 +53,11 @@ CONTROL = (
     _known("no discount in the counts", "the backward pass discounts, the counts do not", count_discount="none"),
     _known("no discount at all", "nothing is discounted", policy_discount="none", count_discount="none"),
     _known("counts discounted once more", "step t is counted with gamma^(t+1)", count_discount="one more"),
+    _known(
+        "discounts in reverse order",
+        "a running sum G = gamma G + x goes forwards: step t is counted with gamma^(T-1-t)",
+        count_discount="in reverse",
+    ),
     _known("reward discounted once more", "gamma multiplies the reward too: Q = gamma (r + E V)", reward="delayed"),
     _known(
         "first policy for every step", "the policy of step 0 is used for each step of a finite horizon", steps="first"
@@ -83,6 +97,11 @@ CONTROL = (
         terminal="goes on forward",
     ),
     _known("terminal states absorbing", "terminal states go on with all actions in both passes", terminal="goes on"),
+    _known(
+        "terminal states decide",
+        "terminal states have a uniform policy: a mask of -1e9 in every entry is no mask",
+        terminal="decides",
+    ),
     _known("reward after the last step", "V_T is the reward, expected the final value 0", final="reward"),
     _known("one sweep too many", "T+1 steps in both passes", sweeps="T+1"),
     _known("one sweep too few", "T-1 steps in both passes", sweeps="T-1"),
@@ -162,6 +181,13 @@ PATHS = (
         "action probabilities of the messages from the untilted start in the true dynamics",
         visits="of the policy",
         start="kept",
+    ),
+    _known(
+        "soft value for log Z",
+        "the soft value of the start stands for log Z: E V in place of log E exp V",
+        chance="averaged",
+        return_discount="recursive",
+        start="log mean",
     ),
     _known("dynamics left out", "each possible trajectory weighs exp(R / alpha), without rho and P", chance="ignored"),
     _known("hard maximum", "the best trajectory in place of the sum", chance="hard max"),
@@ -269,11 +295,18 @@ SPACES = (
     _known("energy twice", "2 E", energy="twice"),
     _known("divergence the other way", "KL(model || data) is descended", objective="reverse"),
     _known("softmax twice", "probabilities are given to a loss that takes logits", objective="softmax twice"),
+    _known(
+        "softplus cut off",
+        "softplus(x) is x itself above 20, as torch has it; -logsigmoid(-x) is not",
+        logs="softplus above 20",
+    ),
     *_OUTPUT[1:],
     _known("mean over outcomes", "divided by n: a mean, expected a sum", factor="over n"),
 )
 
 
+# Numbers that people add lest a logarithm be that of 0
+SMALL = (*(f"1e-{k}" for k in range(1, 17)), "1.1920928955078125e-07", "2.220446049250313e-16")
 ON_PATHS = (
     "boltzmann.log_partition",
     "boltzmann.law",
@@ -290,45 +323,102 @@ ON_SPACES = (
 )
 
 
-def _family(target: Target) -> tuple[tuple[KnownMistake, ...], Any, Callable[..., Any]]:
-    """The mistakes of a target, its conventions, and its formula with switches; of most, what is done to the answer."""
+class Family(NamedTuple):
+    """The mistakes of a target, its conventions, and its formula with switches."""
+
+    known: tuple[KnownMistake, ...]
+    defaults: Any
+    formula: Callable[..., Any]
+
+
+def _family(target: Target) -> Family:
+    """The family of a target; of most targets, slips of arguments and what is done to the answer."""
     if target.name in ON_SPACES:
-        return SPACES, Spaces(), spaces
+        return Family(SPACES, Spaces(), spaces)
     if target.name in ON_PATHS:
-        return PATHS, Paths(), paths
+        return Family(PATHS, Paths(), paths)
     if target.name in ON_CONTROL or target.name.startswith("soft_solution"):
-        return CONTROL, Control(), control
+        return Family(CONTROL, Control(), control)
     if is_imitation(target):
-        return IMITATION, Imitation(), imitation
+        return Family(_with_slips(target, IMITATION), Imitation(), imitation)
+    if target.name in ON_SHAPED:
+        return Family(_with_slips(target, SHAPED), Shaped(), shaped)
     if not target.on_model:
         told = (m for m in GIVEN if any(concerns(target, switch, value) for switch, value in m.changes))
-        return tuple(told), Given(), given
-    return (*_OUTPUT, *_SIZES_OF_MODELS), Answered(), answered
+        return Family(_with_slips(target, tuple(told)), Given(), given)
+    return Family(_with_slips(target, (*_OUTPUT, *_SIZES_OF_MODELS)), Answered(), answered)
+
+
+def _with_slips(target: Target, known: tuple[KnownMistake, ...]) -> tuple[KnownMistake, ...]:
+    """The mistakes of a family, and those slips of arguments that it does not name."""
+    named = {mistake.name for mistake in known}
+    return (*known, *(slip for slip in slips(target.canonical or target) if slip.name not in named))
 
 
 def reference(target: Target) -> Target:
     """The target by the formula with switches, at the library's conventions."""
-    _, defaults, formula = _family(target)
-    return _with_formula(target, formula, defaults)
+    family = _family(target)
+    return _with_formula(target, family.formula, family.defaults, {})
+
+
+def known_mistakes(target: Target) -> tuple[KnownMistake, ...]:
+    """What is known to go wrong with a target, the simplest first."""
+    return _family(target).known
 
 
 def explanations(target: Target, size: int) -> Iterator[tuple[KnownMistake, ...]]:
     """Sets of so many known mistakes in different switches, the simplest first."""
-    known, _, _ = _family(target)
+    return grouped(known_mistakes(target), size)
+
+
+def grouped(known: Iterable[KnownMistake], size: int) -> Iterator[tuple[KnownMistake, ...]]:
+    """Sets of so many of these mistakes in different switches."""
     for group in combinations(known, size):
         touched = [name for mistake in group for name, _ in mistake.changes]
         if len(set(touched)) == len(touched):
             yield group
 
 
+def near(target: Target) -> list[list[KnownMistake]]:
+    """Mistakes with a number, which is found from the answers: for each kind those with one number after the other."""
+    own = target.canonical or target
+    kinds: list[list[KnownMistake]] = []
+
+    def kind(name: str, text: str, switch: str, how: str) -> None:
+        told = [(name.format(c=c), text.format(c=c), {switch: f"{how} {c}"}) for c in SMALL]
+        kinds.append([_known(name, text, **changes) for name, text, changes in told])
+
+    if target.name.startswith("ebm.") and target.name in ON_SPACES:
+        kind("log(model + {c})", "{c} is added to the model's probabilities, lest a log be that of 0", "logs", "plus")
+        kind("model clipped to {c}", "the model's probabilities are kept above {c} in the log", "logs", "clipped")
+    elif target.name in ON_SPACES or (is_imitation(target) and takes_logarithms(target)):
+        kind("log(D + {c})", "{c} is added to D and 1 - D, lest a log be that of 0", "logs", "plus")
+        kind("D clipped to {c}", "D is kept from 0 and 1 by {c}", "logs", "clipped")
+    added = "{{c}} is added to {name}, lest a log be that of 0"
+    if target.name in ON_SPACES and "sampler" in own.arguments:
+        kind("log(sampler + {c})", added.format(name="sampler"), "density", "plus")
+    elif target.name not in (*ON_SPACES, *ON_PATHS, *ON_CONTROL):
+        for name in laws_of(own):
+            kind(f"log({name} + {{c}})", added.format(name=name), ARGUMENT + name, "plus")
+    return kinds
+
+
 def mistaken(target: Target, group: tuple[KnownMistake, ...]) -> Target:
     """The target as it is under these mistakes."""
-    _, defaults, formula = _family(target)
+    family = _family(target)
     changes = {name: value for mistake in group for name, value in mistake.changes}
-    return _with_formula(target, formula, replace(defaults, **changes))
+    slips_made = {name.removeprefix(ARGUMENT): how for name, how in changes.items() if name.startswith(ARGUMENT)}
+    own = {name: how for name, how in changes.items() if not name.startswith(ARGUMENT)}
+    return _with_formula(target, family.formula, replace(family.defaults, **own), slips_made)
 
 
-def _with_formula(target: Target, formula: Callable[..., Any], c: Any) -> Target:
+def _with_formula(target: Target, formula: Callable[..., Any], c: Any, changes: dict[str, str]) -> Target:
     own = target.canonical or target
-    roads = (formula(own, c, from_discriminator=True),) if formula is spaces else ()
+    roads = (formula(own, c, from_discriminator=True),) if formula in (spaces, imitation) else ()
+    if changes:
+        return target.with_reference(where_defined(_on_slips(formula(own, c), changes)))
     return target.with_reference(formula(own, c), roads)
+
+
+def _on_slips(function: Callable[..., Any], changes: dict[str, str]) -> Callable[..., Any]:
+    return lambda **values: function(**slipped(values, changes))

@@ -24,5 +24,6 @@ OUTPUT = (
     known("steps reversed", "its rows are in reverse time; t = 0 comes first", layout="steps reversed"),
     known("axes swapped", "its last two axes are in the other order", layout="last two axes swapped"),
     known("first axis last", "its first axis comes last", layout="first axis last"),
+    known("in bits", "divided by log 2: logarithms to base 2, expected nats", factor="over log2"),
     known("zero everywhere", "it is 0 whatever the arguments are", factor="times 0"),
 )

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from equivalence.testing.conventions.arguments import changed_model
 from equivalence.testing.conventions.output import finished
 from equivalence.testing.targets import Target
 from mdps import MDP, OutOfReach, scalars, trajectories
@@ -40,6 +41,7 @@ class Paths:
     model: str = "given"  # frequencies, mean over steps
     sign: str = "given"  # opposite
     factor: str = "one"
+    shift: str = "none"
     layout: str = "given"
 
 
@@ -95,7 +97,7 @@ def _law(given: Mapping[str, Any], c: Paths) -> np.ndarray:
     if c.chance not in ("weighted", "ignored", "unnormalized"):
         raise OutOfReach("backups of control give no law over trajectories")
     if c.return_discount == "none":
-        mdp = MDP(mdp.transition, mdp.initial, horizon=mdp.horizon)
+        mdp = changed_model(mdp, discount=0 * mdp.discount + 1)
     listed = trajectories(mdp)
     returns = listed.returns(given["reward"])
     alpha = _alpha(given.get("temperature", scalars.constant(1, mdp.initial)), c)

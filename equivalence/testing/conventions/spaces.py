@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from equivalence.objectives.space import inner
+from equivalence.testing.conventions import logs
 from equivalence.testing.conventions.output import finished
 from equivalence.testing.targets import Target
 from mdps import OutOfReach, scalars
@@ -24,8 +25,9 @@ class Spaces:
 
     energy: str = "given"  # opposite, twice, half
     normalizer: str = "given"  # none, opposite, of the energy, twice
-    density: str = "given"  # none, opposite, of the data, mixture
+    density: str = "given"  # none, opposite, of the data, mixture, plus 1e-8
     labels: str = "given"  # swapped
+    logs: str = "exact"  # softplus above 20, plus 1e-8, clipped 1e-6
     terms: str = "both"  # data alone, sampler alone
     generator: str = "log(1-D) - log D"  # log(1-D), -log D, no entropy, sum, no normalizer
     weights: str = "of the mixture"  # of the sampler, of the data, of the true mixture, one
@@ -38,6 +40,7 @@ class Spaces:
     objective: str = "likelihood"  # reverse, softmax twice
     sign: str = "given"
     factor: str = "one"
+    shift: str = "none"
     layout: str = "given"
 
 
@@ -90,7 +93,7 @@ class _Space:
     @property
     def sampled(self) -> np.ndarray:
         """Where the logit is finite."""
-        if self.c.density == "none":
+        if self.c.density == "none" or self.c.density.startswith("plus"):
             return np.ones(self.energy.shape, dtype=bool)
         return ~scalars.zero_mask(self._density)
 
@@ -98,6 +101,8 @@ class _Space:
     def _density(self) -> np.ndarray:
         if self.c.density == "mixture":
             return (self.data + self.sampler) / 2
+        if self.c.density.startswith("plus"):
+            return self.sampler + self.one * logs.number(self.c.density)
         return self.data if self.c.density == "of the data" else self.sampler
 
     @property
@@ -123,6 +128,8 @@ class _Space:
         sign = -1 if plus else 1
 
         def from_logit(x: np.ndarray) -> np.ndarray:
+            if self.c.logs != "exact":
+                return logs.surprise(x, self.c.logs, plus=plus, by_difference=self.from_discriminator)
             if self.from_discriminator:
                 d = scalars.sigmoid(x)
                 return -scalars.log(d if plus else 1 - d)
@@ -135,6 +142,8 @@ class _Space:
         plus = of_data == (self.c.labels == "given")
 
         def from_logit(x: np.ndarray) -> np.ndarray:
+            if self.c.logs != "exact":  # 1 - D is minus the slope of -log D
+                return -logs.slope(x, self.c.logs, plus=not plus, by_difference=self.from_discriminator)
             if self.from_discriminator:
                 return scalars.sigmoid(x) if plus else 1 - scalars.sigmoid(x)
             return scalars.sigmoid(x if plus else -x)
@@ -228,13 +237,33 @@ def _of_model(name: str, x: _Space) -> Any:
         return law
     if name == "ebm.gradient" and x.c.objective != "likelihood":
         return _other_gradient(x, law)
+    if name == "ebm.gradient" and x.c.logs != "exact":
+        return _gradient_of_safe_logs(x, law)
     if name == "ebm.gradient":
         return law if x.c.terms == "model alone" else law - x.data
     if x.c.terms == "data alone":
         return -inner(x.data, x.energy)
+    if name == "ebm.log_likelihood" and x.c.logs != "exact":
+        return inner(x.data, scalars.log(_safe(law, x.c.logs)))
+    if x.c.objective == "softmax twice":
+        return inner(x.data, law) - scalars.logsumexp(law)
     if x.c.normalized == "singleton":  # log_softmax over an axis of length 1
         return 0 * log_z
     return -inner(x.data, x.energy) - log_z
+
+
+def _safe(law: np.ndarray, how: str) -> np.ndarray:
+    """A law that a subject keeps above 0."""
+    c = logs.number(how)
+    return law + c if how.startswith("plus") else np.where(law < c, 0 * law + c, law)
+
+
+def _gradient_of_safe_logs(x: _Space, law: np.ndarray) -> np.ndarray:
+    """The gradient of E_p log(law + c), or of E_p log max(law, c)."""
+    weight = x.data / _safe(law, x.c.logs)
+    if not x.c.logs.startswith("plus"):
+        weight = np.where(law < logs.number(x.c.logs), x.zero, weight)
+    return law * (inner(law, weight) - weight)
 
 
 def _other_gradient(x: _Space, law: np.ndarray) -> np.ndarray:

@@ -13,10 +13,21 @@ spaces     energies, discriminators, guided costs
 noise      noise-contrastive estimation, no partition function, margins, importance weights, divergences
 preferences  rewards of responses, comparisons
 held_out   pieces that were written after the diagnosis, to measure it
+as_written others, in the manner of public code; `held_out_jax` and `held_out_torch` have those of frameworks
 matrix     piece by what refutes it and how it is diagnosed
 """
 
-from equivalence.testing.museum import causal, control, held_out, noise, paths, policies, preferences, spaces
+from equivalence.testing.museum import (
+    as_written,
+    causal,
+    control,
+    held_out,
+    noise,
+    paths,
+    policies,
+    preferences,
+    spaces,
+)
 from equivalence.testing.museum.piece import Piece
 
 PIECES: tuple[Piece, ...] = (
@@ -28,6 +39,7 @@ PIECES: tuple[Piece, ...] = (
     *noise.PIECES,
     *preferences.PIECES,
     *held_out.PIECES,
+    *as_written.PIECES,
 )
 
 __all__ = ["PIECES", "Piece"]

@@ -343,7 +343,7 @@ def loop_that_ends_one_step_early(transition, initial, horizon, discount, policy
     return lax.fori_loop(0, horizon - 1, step, (initial, jnp.zeros_like(policy[0])))[1]
 
 
-@wrong("ebm.log_partition", log_partition, "unknown")
+@wrong("ebm.log_partition", log_partition, "single precision")
 def summed_in_single_precision(energy):
     """A float32 on the way, from where digits are missing, though what comes out is float64."""
     return logsumexp(-energy.astype(jnp.float32)).astype(energy.dtype)

@@ -1,4 +1,5 @@
-"""Mistakes that torch invites: what is detached, reductions, gradients that add up, silent cut-offs, default dtypes.
+"""Mistakes that torch invites: what is detached, reductions, gradients that add up, silent cut-offs, default dtypes,
+shapes that broadcast, options of modules and optimizers that change a gradient.
 
 `PIECES` stand apart from those of `equivalence.testing.museum`, which needs no torch.
 """
@@ -129,6 +130,15 @@ def occupancy(transition, initial, horizon, discount, policy):
     return visits
 
 
+def counts(transition, initial, horizon, discount, states, actions):
+    """Mean discounted counts [s, a] over demonstrations; -1 stands past the end of one."""
+    n, steps = actions.shape
+    on = actions >= 0
+    weights = (discount ** torch.arange(steps, dtype=initial.dtype)).expand(n, -1)
+    visits = torch.zeros(transition.shape[:2], dtype=initial.dtype)
+    return visits.index_put((states[:, :-1][on], actions[on]), weights[on] / n, accumulate=True)
+
+
 # Right ones: adversarial imitation
 
 
@@ -193,7 +203,25 @@ def batchmean_without_a_batch(energy, data):
     return -torch.autograd.grad(loss, energy)[0]
 
 
-@wrong("ebm.log_likelihood", log_likelihood, "unknown")
+@wrong("ebm.gradient", likelihood_gradient, "unknown")
+def graph_cut_by_a_new_tensor(energy, data):
+    """torch.tensor of a list of numbers knows nothing of where they come from: log Z has no gradient."""
+    energy = energy.clone().requires_grad_()
+    logits = torch.tensor([-x.item() for x in energy], dtype=energy.dtype)
+    return torch.autograd.grad(-data @ energy - torch.logsumexp(logits, dim=0), energy)[0]
+
+
+@wrong("ebm.gradient", likelihood_gradient, "unknown", largest_energy=100)
+def weight_decay_in_the_step(energy, data):
+    """The optimizer has weight_decay=0.01: its step is the gradient and a hundredth of the parameters."""
+    table = nn.Parameter(energy.clone())
+    optimizer = torch.optim.SGD([table], lr=1.0, weight_decay=0.01)
+    (-log_likelihood(table, data)).backward()
+    optimizer.step()
+    return table.detach() - energy
+
+
+@wrong("ebm.log_likelihood", log_likelihood, "log(model + 1e-8)")
 def logarithm_of_a_little_more(energy, data):
     """1e-8 is added within the logarithm so that it is finite: small probabilities are worth too much."""
     return data @ (torch.softmax(-energy, dim=0) + 1e-8).log()
@@ -216,7 +244,7 @@ def shifted_in_place(energy):
 # Discriminators that know a density, and guided costs
 
 
-@wrong("gan.discriminator_loss", discriminator_loss, "unknown", full_support=True, largest_energy=30)
+@wrong("gan.discriminator_loss", discriminator_loss, "softplus cut off", full_support=True, largest_energy=30)
 def softplus_cut_off(energy, sampler, data, log_normalizer):
     """torch's softplus is the identity above 20, where it is off by 2e-9."""
     logit = -energy - log_normalizer - sampler.log()
@@ -240,7 +268,7 @@ def samples_detached(energy, sampler, data, log_normalizer):
     return torch.autograd.grad(loss, energy)[0]
 
 
-@wrong("gan.discriminator_gradient.energy", gradient_to_energy, "unknown", **SMALL)
+@wrong("gan.discriminator_gradient.energy", gradient_to_energy, "half + mean over outcomes", **SMALL)
 def mean_over_one_batch(energy, sampler, data, log_normalizer):
     """Data and samples in one batch of 2 n with weights, reduction='mean': divided by 2 n."""
     energy = energy.clone().requires_grad_()
@@ -249,6 +277,28 @@ def mean_over_one_batch(energy, sampler, data, log_normalizer):
     criterion = nn.BCEWithLogitsLoss(weight=torch.cat([data, sampler]))
     criterion(torch.cat([logit, logit]), labels).backward()
     return energy.grad
+
+
+@wrong("gan.discriminator_gradient.energy", gradient_to_energy, "unknown", **SMALL)
+def column_minus_row(energy, sampler, data, log_normalizer):
+    """A layer returns [n, 1], from which log q of shape [n] is subtracted: [n, n], each energy with each density."""
+    layer = nn.Embedding(len(energy), 1, dtype=energy.dtype)
+    with torch.no_grad():
+        layer.weight.copy_(energy[:, None])
+    logit = -layer(torch.arange(len(energy))) - log_normalizer - sampler.log()
+    loss = -(data * functional.logsigmoid(logit)).sum() - (sampler * functional.logsigmoid(-logit)).sum()
+    return torch.autograd.grad(loss, layer.weight)[0][:, 0]
+
+
+@wrong("gan.discriminator_gradient.energy", gradient_to_energy, "unknown", **SMALL)
+def outcome_zero_is_padding(energy, sampler, data, log_normalizer):
+    """padding_idx=0 of an embedding, kept from a model of text: outcome 0 has no gradient."""
+    layer = nn.Embedding(len(energy), 1, padding_idx=0, dtype=energy.dtype)
+    with torch.no_grad():
+        layer.weight.copy_(energy[:, None])
+    table = layer(torch.arange(len(energy)))[:, 0]
+    loss = discriminator_loss(table, sampler, data, log_normalizer)
+    return torch.autograd.grad(loss, layer.weight)[0][:, 0]
 
 
 @wrong("gan.discriminator_gradient.log_normalizer", gradient_to_log_z, "mean over outcomes", **SMALL)
@@ -332,7 +382,7 @@ def rewards_masked_in_place(transition, initial, horizon, discount, reward):
     return soft_values(transition, initial, horizon, discount, reward)
 
 
-@wrong("causal.gradient", causal_gradient, "unknown")
+@wrong("causal.gradient", causal_gradient, "single precision")
 def zeros_of_single_precision(transition, initial, horizon, discount, reward, expert):
     """torch.zeros has the dtype float32 by default, += keeps it, and the difference does not show it."""
     visits, mu = torch.zeros(reward.shape), initial
@@ -349,7 +399,29 @@ def view_for_transposed(transition, initial, horizon, discount, policy):
     return visits.t().flatten().view(policy.shape)
 
 
+@wrong("demonstrations.occupancy", counts, "unknown")
+def repeated_places_overwritten(transition, initial, horizon, discount, states, actions):
+    """visits[s, a] += w adds once to a place that is named twice: of several visits the last one counts."""
+    n, steps = actions.shape
+    on = actions >= 0
+    weights = (discount ** torch.arange(steps, dtype=initial.dtype)).expand(n, -1)
+    visits = torch.zeros(transition.shape[:2], dtype=initial.dtype)
+    visits[states[:, :-1][on], actions[on]] += weights[on] / n
+    return visits
+
+
 # Adversarial imitation
+
+
+@wrong("airl.discriminator_gradient", airl_gradient, "unknown")
+def probabilities_as_logits(transition, initial, horizon, discount, f, policy, expert):
+    """Categorical(logits=policy) of probabilities: log pi is that of a softmax of them."""
+    visits = occupancy(transition, initial, horizon, discount, policy)
+    chosen = policy > 0
+    module = Discriminator(f)
+    law = torch.distributions.Categorical(logits=policy)
+    cross_entropies(module(law.logits), expert, visits, chosen).backward()
+    return module.f.grad
 
 
 @wrong("airl.discriminator_gradient", airl_gradient, "log pi missing")

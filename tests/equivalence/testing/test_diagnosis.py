@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
+from equivalence.objectives import gan
 from equivalence.testing import TARGETS, judge
 from equivalence.testing.answer import compared
-from equivalence.testing.conventions.known import explanations, mistaken, reference
+from equivalence.testing.conventions.known import mistaken, reference
 from equivalence.testing.diagnosis import GRADIENTS, answers_of, diagnose, explained
 from equivalence.testing.generator import instances
 from equivalence.testing.kinds import kinds_of
@@ -121,9 +122,8 @@ def test_what_is_named_reproduces_the_numbers_on_other_instances_too(diagnoses):
             continue
         again = answers_of(piece.function, to=piece.target, instances=10, seed=99, **piece.options)
         target = again[0].question.target
-        (group,) = [g for g in explanations(target, len(names)) if tuple(m.name for m in g) == names]
         for answer in again:
-            own = question(mistaken(target, group), answer.question.instance)
+            own = question(mistaken(target, diagnoses[piece.name].mistakes), answer.question.instance)
             assert own is None or compared(own, answer.returned, np.float64).right, piece.name
 
 
@@ -204,7 +204,39 @@ def test_the_judge_names_the_mistake():
     assert "\nDiagnosis: matches: no discount in the counts" in verdict.message
 
 
-def test_the_judge_says_no_more_than_a_hint_does():
+def test_the_judge_names_a_mistake_that_a_hint_knows_too_and_first_of_all():
     verdict = judge(lambda energy: -logsumexp(-energy), to="ebm.log_partition")
+    assert verdict.mistakes == ("opposite sign",)
+    assert verdict.message.splitlines()[1].startswith("Diagnosis: matches: opposite sign")
+
+
+def test_where_a_hint_says_what_is_wrong_unknown_is_not_said():
+    verdict = judge(lambda energy: -energy - logsumexp(-energy), to="ebm.law")
     assert verdict.mistakes == ()
+    assert "the exponential of its answer is right" in verdict.message
     assert "Diagnosis" not in verdict.message
+
+
+def test_mistakes_with_log_z_of_the_energy_are_left_out_where_no_energy_is_given():
+    def off_by_one(features, theta, sampler, data, log_normalizer):
+        return 1 + gan.discriminator_hessian(features, theta, sampler, data, log_normalizer)
+
+    options = {"to": "gan.discriminator_hessian", "instances": 10, "full_support": True}
+    assert diagnose(off_by_one, **options).text
+
+
+def test_what_explains_a_part_is_said_of_that_part_alone():
+    def clipped(transition, initial, horizon, discount, reward, expert):
+        return -gradient_by_adjoints(transition, initial, horizon, discount, np.clip(reward, -10, 10), expert)
+
+    found = diagnose(clipped, to="causal.gradient")
+    assert found.names == ()
+    assert found.part is not None
+    assert (found.part.trait, found.part.names) == ("|reward| <= 10", ("opposite sign",))
+    assert found.text.startswith("unknown as a whole, but with |reward| <= 10 it matches: opposite sign")
+
+
+@pytest.mark.parametrize("factor, name", [(0.1, "0.1 times"), (3, "3 times"), (-5, "opposite sign + 5 times")])
+def test_a_factor_is_read_off(factor, name):
+    found = diagnose(lambda *x: factor * gradient_by_adjoints(*x), to="causal.gradient")
+    assert " + ".join(found.names) == name
