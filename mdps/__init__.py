@@ -3,7 +3,8 @@
     model         the MDP: transition, initial, horizon, discount, final_value
     bellman       soft control by backward induction
     optimal       control with the hard maximum
-    stationary, visits, episodic   problems without a horizon; fixed_points, linear and graphs solve and certify them
+    stationary, visits, episodic   problems without a horizon; fixed_points, linear and graphs solve and certify them,
+                  and recorded bounds their rounding
     occupancy     what a policy visits and earns
     trajectories  every trajectory of a small model, one row each
     boltzmann     the maximum entropy law over trajectories

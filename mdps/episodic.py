@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csgraph
 
-from mdps import graphs, linear, scalars
+from mdps import graphs, linear, recorded, scalars
 from mdps.arguments import reward_axes
 from mdps.door import UNIT_ROUNDOFF
 from mdps.errors import InvalidModel, OutOfReach
@@ -70,6 +70,10 @@ class PathBackup:
         """A log-sum-exp over A S terms, and one rounding of each input."""
         reach = float(np.abs(self.exponent).max(initial=0.0) + np.abs(v).max())
         return UNIT_ROUNDOFF * (16 * reach + 3 * self.exponent[0].size + 16) + 2.0**-1000
+
+    def in_floats(self) -> "PathBackup":
+        """The same over the floats that recorded numbers are."""
+        return PathBackup(recorded.floats_of(self.exponent), self.possible, recorded.floats_of(self.final))
 
 
 def check_exists(mdp: MDP) -> None:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from flint import arb, ctx
 
-from mdps import linear, scalars
+from mdps import linear, recorded, scalars
 from mdps.door import UNIT_ROUNDOFF
 from mdps.errors import InvalidArgument, OutOfReach
 from mdps.scalars.elementary import entrywise
@@ -54,6 +54,10 @@ class Backup(Protocol):
         """A bound on |T v - T v in floats|, the rounding of the inputs to floats included."""
         ...
 
+    def in_floats(self) -> "Backup":
+        """The same over the floats that recorded numbers are."""
+        ...
+
 
 class Enclosed(NamedTuple):
     """A fixed point [s] and a bound on its error in the sup norm.
@@ -68,7 +72,7 @@ class Enclosed(NamedTuple):
 def fixed_point(backup: Backup, start: np.ndarray) -> Enclosed | None:
     """V = T V, from a start that should not be above T of it; None where no bound could be certified."""
     level = scalars.level_of(start)
-    if level == "float":
+    if level == "float" and start.dtype != object:
         return _of_floats(backup, start)
     if level == "ball":
         try:
@@ -79,7 +83,11 @@ def fixed_point(backup: Backup, start: np.ndarray) -> Enclosed | None:
         return _of_rationals(backup, start)
     if level == "symbolic":
         return _of_symbols(backup, start)
-    raise OutOfReach(f"problems without a horizon are not solved in this arithmetic ({level}); take floats or balls")
+    if level in ("carrier", "float"):  # plain floats among recorded ones are exact
+        return _of_recorded(backup, start)
+    raise OutOfReach(
+        "values of control without a horizon are limits, which a finite field has not; take floats or balls"
+    )
 
 
 def _of_rationals(backup: Backup, v: np.ndarray) -> Enclosed | None:
@@ -101,6 +109,19 @@ def _of_symbols(backup: Backup, v: np.ndarray) -> Enclosed | None:
     after, weights = backup(v)
     v = v + linear.solution(backup.chain(weights), after - v)
     return Enclosed(v, scalars.constant(0, v))
+
+
+def _of_recorded(backup: Backup, start: np.ndarray) -> Enclosed | None:
+    """One recorded step from the fixed point of floats; what stops early is off by Banach's bound."""
+    floats = backup.in_floats()
+    found = fixed_point(floats, recorded.floats_of(start))
+    if found is None:
+        return None
+    change = backup(found.value)[0] - found.value
+    last_change = recorded.tape_of(change).last_change
+    off = last_change / (1 - float(floats.discount)) if last_change else 0.0
+    chain = floats.chain(floats(found.value)[1])
+    return Enclosed(recorded.moved(found.value, change, chain, values_off=off), found.error)
 
 
 def _of_balls(backup: Backup, v: np.ndarray) -> Enclosed | None:

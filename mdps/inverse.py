@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from mdps import scalars
+from mdps import linear, scalars
 from mdps.arguments import checked_policy, checked_temperature, numbers
 from mdps.errors import InvalidArgument, InvalidModel, OutOfReach
 from mdps.identifiability import one_shape
@@ -91,28 +91,8 @@ def anchored_reward(mdp: MDP, policy: Any, anchor: Any, *, known: Any = 0, tempe
     log_pi = scalars.over(of_anchor, scalars.log, pi[states, actions], otherwise=scalars.constant(0, pi))
     v = np.where(of_anchor, earned - alpha * log_pi, mdp.final_value)
     rows = np.where(of_anchor[:, None], mdp.transition[states, actions], scalars.constant(0, mdp.transition))
-    v = _solved(mdp.discount * rows, v)
+    v = linear.eliminated(mdp.discount * rows, v)
     return _inverse_backup(mdp, alpha, pi, v, v)
-
-
-def _solved(chain: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """x with (I - C) x = b for C >= 0 that loses mass: an M-matrix, so elimination needs no pivots.
-
-    Off the diagonal, entries are not positive and only grow away from 0; the diagonal stays positive.
-    """
-    n = len(b)
-    matrix = np.array(-chain)
-    x = np.array(b, dtype=np.result_type(matrix, b))
-    for i in range(n):
-        matrix[i, i] = 1 + matrix[i, i]
-    for i in range(n):
-        for j in range(i + 1, n):
-            factor = matrix[j, i] / matrix[i, i]
-            matrix[j, i + 1 :] = matrix[j, i + 1 :] - factor * matrix[i, i + 1 :]
-            x[j] = x[j] - factor * x[i]
-    for i in reversed(range(n)):
-        x[i] = (x[i] - (matrix[i, i + 1 :] * x[i + 1 :]).sum()) / matrix[i, i] if i + 1 < n else x[i] / matrix[i, i]
-    return x
 
 
 def _inverse_backup(mdp: MDP, alpha: Any, policy: np.ndarray, v: np.ndarray, after: np.ndarray) -> np.ndarray:

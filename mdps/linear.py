@@ -18,7 +18,7 @@ import scipy.sparse
 from flint import arb, arb_mat, fmpq_mat
 from scipy.sparse import linalg as sparse_linalg
 
-from mdps import scalars
+from mdps import recorded, scalars
 from mdps.door import UNIT_ROUNDOFF
 from mdps.errors import OutOfReach
 from mdps.kernels import Sparse
@@ -54,10 +54,11 @@ def times(chain: Any, x: np.ndarray, *, transposed: bool = False) -> np.ndarray:
 def solution(chain: Any, b: np.ndarray, *, transposed: bool = False) -> np.ndarray:
     """x with (I - A) x = b, or (I - A') x = b; b [s] or [s, k].
 
-    Exact numbers and symbols exactly; floats, and balls by their midpoints, as nearly as a solver comes (sparse ones
-    to half the digits): bound the residual. Where I - A is singular, or floats do not tell, entries are nan.
+    Exact numbers, those of a field and symbols exactly; floats, and balls by their midpoints, as nearly as a solver
+    comes (sparse ones to half the digits): bound the residual. Where I - A is singular, or floats do not tell, entries
+    are nan. Recorded floats: see `mdps.recorded`.
 
-    Errors: `OutOfReach` for number types that ride on others, and for symbolic systems of more than four states.
+    Errors: `OutOfReach` for other number types that ride on floats, and for symbolic systems of more than four states.
     """
     if scipy.sparse.issparse(chain):
         return _of_sparse(chain, b, transposed)
@@ -66,9 +67,13 @@ def solution(chain: Any, b: np.ndarray, *, transposed: bool = False) -> np.ndarr
     if chain.dtype != object and b.dtype != object:
         return _of_floats(chain, b)
     level = scalars.level_of(np.concatenate([chain.ravel(), b.ravel()]))
-    solve = {"exact": _of_rationals, "ball": _of_midpoints, "symbolic": _of_symbols}.get(level)
-    if solve is None:
-        raise OutOfReach(f"linear systems of problems without a horizon are not solved in this arithmetic ({level})")
+    solve = {
+        "exact": _of_rationals,
+        "ball": _of_midpoints,
+        "symbolic": _of_symbols,
+        "field": eliminated,
+        "carrier": recorded.solution,
+    }[level]
     return solve(chain, b)
 
 
@@ -155,6 +160,26 @@ def _of_symbols(chain: np.ndarray, b: np.ndarray) -> np.ndarray:
         raise OutOfReach(f"a symbolic system of {len(chain)} states; expected at most {SYMBOLIC}")
     x = sympy.Matrix(_identity_minus(chain).tolist()).LUsolve(sympy.Matrix(_columns(b)))
     return _array(x.applyfunc(sympy.together).tolist(), b.shape)
+
+
+def eliminated(chain: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """x with (I - A) x = b, b [s] or [s, k], for A >= 0 that loses mass: an M-matrix, so elimination needs no pivots.
+
+    Off the diagonal, entries are not positive and only grow away from 0; the diagonal stays positive.
+    """
+    n = len(b)
+    matrix = _identity_minus(chain)
+    x = np.array(b, dtype=np.result_type(matrix, b))
+    for i in range(n):
+        for j in range(i + 1, n):
+            factor = matrix[j, i] / matrix[i, i]
+            matrix[j, i + 1 :] = matrix[j, i + 1 :] - factor * matrix[i, i + 1 :]
+            x[j] = x[j] - factor * x[i]
+    for i in reversed(range(n)):
+        for j in range(i + 1, n):
+            x[i] = x[i] - matrix[i, j] * x[j]
+        x[i] = x[i] / matrix[i, i]
+    return x
 
 
 def certain_solution(chain: Any, b: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ def random_model(
     rng: np.random.Generator,
     n_states: int,
     n_actions: int,
-    horizon: int,
+    horizon: int | None,
     *,
     deterministic: bool = False,
     single_start: bool = False,

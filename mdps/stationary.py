@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mdps import graphs, linear, scalars
+from mdps import graphs, linear, recorded, scalars
 from mdps.arguments import expected_reward
 from mdps.door import UNIT_ROUNDOFF
 from mdps.errors import InvalidModel, OutOfReach
@@ -98,6 +98,12 @@ class ControlBackup:
         alpha, n_actions = self.temperature or 0.0, self.available.shape[-1]
         return UNIT_ROUNDOFF * ((self.entries + 12) * reach + alpha * (3 * n_actions + 12)) + 2.0**-1000
 
+    def in_floats(self) -> "ControlBackup":
+        """The same over the floats that recorded numbers are."""
+        mdp, alpha = recorded.model_in_floats(self.mdp), self.temperature
+        r = recorded.floats_of(self.r)
+        return ControlBackup(mdp, r, None if alpha is None else float(alpha), self.available, self.entries)
+
 
 def first_best(q: np.ndarray, available: np.ndarray) -> np.ndarray:
     """One True a state that has actions, at the first action whose value is largest.
@@ -130,9 +136,11 @@ def first_best(q: np.ndarray, available: np.ndarray) -> np.ndarray:
 def one_by_one(solve: Callable[..., Any], mdp: MDP, *arrays: np.ndarray) -> Any:
     """solve(mdp, *arrays), of a stack model by model; a tuple of arrays, stacked along the batch axes.
 
-    Errors: `OutOfReach` for number types that iteration and linear systems do not know (duals, rounding tapes, fields).
+    Errors: `OutOfReach` for number types that iteration and linear systems do not know (duals).
     """
-    unknown = {mdp.level, *map(scalars.level_of, arrays)} - {"float", "ball", "exact", "symbolic"}
+    unknown = {mdp.level, *map(scalars.level_of, arrays)} - {"float", "ball", "exact", "symbolic", "field"}
+    if mdp.level == "carrier" and recorded.is_recorded(mdp.transition, mdp.initial, *arrays):
+        unknown.discard("carrier")
     if unknown:
         raise OutOfReach(
             f"problems without a horizon are solved in floats, balls and exact numbers, not in this arithmetic "

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from mdps import graphs, linear, scalars
+from mdps import graphs, linear, recorded, scalars
 from mdps.arguments import expected_reward
 from mdps.door import UNIT_ROUNDOFF
 from mdps.errors import InvalidModel, OutOfReach
@@ -58,6 +58,11 @@ class PolicyBackup:
         reach = float(np.abs(self.r).max() + np.abs(v).max())
         return UNIT_ROUNDOFF * (self.entries + 4 * self.policy.shape[-1] + 12) * reach + 2.0**-1000
 
+    def in_floats(self) -> "PolicyBackup":
+        """The same over the floats that recorded numbers are."""
+        floats = recorded.floats_of
+        return PolicyBackup(recorded.model_in_floats(self.mdp), floats(self.r), floats(self.policy), self.entries)
+
 
 def check_ends(mdp: MDP, policy: np.ndarray, *, everywhere: bool) -> np.ndarray:
     """Which states [s] are asked about: all, or those that the policy reaches. Undiscounted, each must reach the end.
@@ -90,7 +95,10 @@ def value_of_policy(mdp: MDP, reward: np.ndarray, policy: np.ndarray) -> Enclose
     earned = np.where(mdp.available, policy * r, zero).sum(axis=-1)
     earned = np.where(mdp.terminal, mdp.final_value, earned)
     backup = PolicyBackup(mdp, r, policy, entries_of_rows(mdp))
-    found = fixed_point(backup, linear.solution(backup.chain(policy), earned))
+    solution = linear.solution(backup.chain(policy), earned)
+    if mdp.level == "field":
+        return Enclosed(solution, scalars.constant(0, solution))
+    found = fixed_point(backup, solution)
     if found is None:
         raise OutOfReach(
             "no bound on the error of the policy's value could be certified in this arithmetic: episodes are too long "

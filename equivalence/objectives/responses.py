@@ -21,7 +21,6 @@ from mdps.door import check_distribution
 ROWS = ("policy", "reference")
 TABLES = (*ROWS, "reward", "logits")
 LAWS = ("comparisons", "pairs")
-SQUARES = (*LAWS, "preferences")
 
 
 def checked(**arguments: Any) -> tuple[np.ndarray, ...]:

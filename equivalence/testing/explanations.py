@@ -210,7 +210,7 @@ def _in_floats(asked_about: Question, group: Group) -> Parts | None:
             with np.errstate(all="ignore"):
                 parts = mistaken(asked_about.target, group).value(dict(_FLOATS[asked_about]))
             kept[key] = tuple(np.asarray(part, dtype=float) for part in parts)
-        except (ArithmeticError, InvalidArgument, InvalidModel):
+        except (ArithmeticError, ValueError, InvalidArgument, InvalidModel):  # swapped axes do not fit features
             kept[key] = None
     return kept[key]
 

@@ -27,16 +27,21 @@ from equivalence.testing.kinds import Kinds, kinds_for
 from equivalence.testing.question import Question, question
 from equivalence.testing.reducer import complexity, reduced
 from equivalence.testing.screen import answered, is_like, kind_of, screen_for
+from equivalence.testing.stopping import stopped
 from equivalence.testing.targets import Instance, Layout, Target, find_target, target_and_rest
 from equivalence.testing.verdict import Verdict
 from mdps import InvalidArgument
 
 INSTANCES = 300
+WITHOUT_END = 100  # without a horizon, where subjects iterate
+COMPILED = ("jax",)  # frameworks that make a program for each shape
 REDUCTION = 1.0  # seconds for making an instance smaller on which only a field sees the difference
 
 
 class Refuted(AssertionError):
     """A judged test whose subject differs from its target; the message is the whole report."""
+
+    __module__ = "equivalence.testing"  # where it is imported from, and shown first by pytest
 
 
 def judge(
@@ -45,7 +50,7 @@ def judge(
     to: str,
     dtype: Any = np.float64,
     framework: str | None = None,
-    instances: int = INSTANCES,
+    instances: int | None = None,
     seed: int = 0,
     field: bool = True,
     **options: Any,
@@ -56,15 +61,21 @@ def judge(
                  discount`, and returns an array (or a tuple of arrays); it must not change what it is given.
     dtype        of the arrays that it is given, np.float64 or np.float32; also how exactly it is judged.
     framework    'numpy', 'jax' or 'torch': whose arrays it takes; found out if it is not said.
-    instances    how many are asked in floats.    seed  which ones; the same seed gives the same ones.
+    instances    how many are asked in floats: 300, or 100 without a horizon, where subjects iterate.
+    seed         which ones; the same seed gives the same ones.
     field        whether it is run over a finite field first.
     options      its conventions, see `targets.layout`: `reward_axes="s"`, `policy_axes="sa"`, `temperature=True`,
-                 `features=True`, `costs=True`, `mean=True`, `transition_axes="asx"`, ...; and which kinds of instances
-                 it is asked on, see `ModelKinds` and `SpaceKinds`: `terminal=False` leaves out models with terminal
-                 states, `discounts=(1,)`, `largest_reward=50`, `max_states=3`, ...
+                 `features=True`, `costs=True`, `mean=True`, `transition_axes="asx"`, `infinite_horizon=True` (it then
+                 takes no horizon), ...; and which kinds of instances it is asked on, see `ModelKinds` and `SpaceKinds`:
+                 `terminal=False` leaves out models with terminal states, `discounts=(1,)`, `largest_reward=50`,
+                 `max_states=3`, ...
 
     Errors: `InvalidArgument` for an unknown target or option, and where no instance is of the kinds asked for. What the
     subject raises is part of the verdict.
+
+    >>> from scipy.special import logsumexp
+    >>> [judge(lambda E: logsumexp(s * E), to="ebm.log_partition", instances=30).outcome for s in (-1, 1)]
+    ['proved for all', 'refuted']
     """
     if not callable(subject):
         raise InvalidArgument(f"the subject is {subject!r}; expected a function")
@@ -72,6 +83,8 @@ def judge(
         raise InvalidArgument(f"dtype is {dtype}; expected np.float64 or np.float32")
     if "temperatures" in options and not options.get("temperature"):
         raise InvalidArgument("temperatures are passed to a subject that takes one: say temperature=True")
+    if instances is None:
+        instances = WITHOUT_END if options.get("infinite_horizon") else INSTANCES
     if instances < 1:
         raise InvalidArgument(f"instances is {instances}; expected at least 1")
     started = time.perf_counter()
@@ -79,7 +92,8 @@ def judge(
     wanted = kinds_for(target, kinds)
     subject = subject_of(subject, framework=framework, dtype=dtype)
     found = over_field(subject, target, wanted, dtype) if field else None
-    answers = [asked(subject, q, dtype) for q in _questions(target.name, target.layout, wanted, instances, seed)]
+    asking = _questions(target.name, target.layout, wanted, instances, seed, subject.framework in COMPILED)
+    answers = [asked(subject, q, dtype) for q in asking]
     wrong = [answer for answer in answers if not answer.right]
     smallest = _smallest(subject, wrong, wanted, dtype) if wrong else None
     name, margin = subject.name, max(answer.margin for answer in answers)
@@ -117,11 +131,12 @@ def _diagnosis(subject: Subject, answers: list[Answer], dtype: Any, found: Findi
     """Which known mistakes reproduce the answers; None where the report says what is wrong without."""
     if any(answer.trouble not in ("", VALUES, SHAPE) for answer in answers):
         return None
-    if hints.remedies(answers, dtype) or hints.less_precise(answers):
-        return None
+    if answers[0].question.target.layout.infinite:
+        return None if hints.remedies(answers, dtype) else stopped(answers)
     diagnosis = explained(subject, answers, dtype)
     right_formula = found is not None and found.outcome == PROVED_FOR_ALL
-    return None if right_formula and not diagnosis.names else diagnosis
+    said = right_formula or hints.remedies(answers, dtype) or hints.less_precise(answers)
+    return None if said and not diagnosis.names else diagnosis
 
 
 def _outcome(found: Finding | None, differs: bool) -> str:
@@ -135,11 +150,13 @@ def _outcome(found: Finding | None, differs: bool) -> str:
     return PROVED_FOR_ALL if found.proof.free else PROVED_HERE
 
 
-@lru_cache(maxsize=16)
-def _questions(name: str, layout: Layout, kinds: Kinds, count: int, seed: int) -> tuple[Question, ...]:
+@lru_cache(maxsize=32)
+def _questions(
+    name: str, layout: Layout, kinds: Kinds, count: int, seed: int, few_shapes: bool
+) -> tuple[Question, ...]:
     """The questions of a target, kept for the next subject."""
     target = find_target(name, layout)
-    found = [question(target, instance) for instance in generated(target, kinds, count, seed)]
+    found = [question(target, instance) for instance in generated(target, kinds, count, seed, few_shapes=few_shapes)]
     answered = tuple(q for q in found if q is not None)
     if not answered:
         raise InvalidArgument(f"no instance of the kinds {kinds} has an answer; allow more kinds")

@@ -13,6 +13,9 @@ Why the allowance. The bound holds for any order of summation within one formula
 exponent twice, a recursion forwards, a linear system in one piece (which is accurate to the norm of the answer and not
 entry by entry, hence the scale), every trajectory by itself. ALLOWANCE = 8 gives away 3 bits of 53; the right variants
 in tests/equivalence/testing reach less than half of it.
+
+Without a horizon the bound is that of equations, however they are solved (`mdps.recorded`), and what a subject leaves
+open that says where its iterations stop is allowed besides, see `targets.without_end`.
 """
 
 from collections.abc import Callable
@@ -23,6 +26,7 @@ import numpy as np
 from flint import arb
 
 from equivalence.testing.targets import Instance, Target, is_integer
+from equivalence.testing.targets.without_end import open_log_policy
 from mdps import MDP, InvalidArgument, InvalidModel, OutOfReach, scalars
 from mdps.scalars.balls import precision
 from mdps.scalars.rounding import Tape
@@ -83,11 +87,31 @@ class Question:
         Cost: the formula over recorded floats, and a triangular solve; kept for the next subject.
         """
         if unit_roundoff not in self._allowed:
-            self._allowed[unit_roundoff] = tuple(
+            rounding = [
                 np.maximum(ALLOWANCE * bound, floor)
                 for bound, floor in zip(self._bounds(unit_roundoff), self.floor(unit_roundoff), strict=True)
-            )
+            ]
+            if self.target.layout.stops_at:
+                rounding = [x + y for x, y in zip(rounding, self.left_open(unit_roundoff), strict=True)]
+            self._allowed[unit_roundoff] = tuple(rounding)
         return self._allowed[unit_roundoff]
+
+    def left_open(self, unit_roundoff: float, *, first_order: bool = False) -> list[np.ndarray]:
+        """What each entry may be off by where iterations stop where the layout says, see `targets.without_end`."""
+        layout, instance = self.target.layout, self.instance
+        function = self.target.reference
+        early = Tape(last_change=layout.stops_at / unit_roundoff)
+        parts = self._recorded(function, early)
+        within = self._bounds_of(function, unit_roundoff)
+        if parts is None:
+            return within
+        gamma, alpha = _float(instance["mdp"].discount), _float(instance.get("temperature", 1))
+        share = 0.0 if first_order else open_log_policy(self.target, gamma, alpha)
+        both = [early.bound(part, unit_roundoff=unit_roundoff) for part in parts]
+        forward = [unit_roundoff * early.forwards(part) for part in parts]
+        with np.errstate(invalid="ignore"):
+            found = [2 * (x - y) + share * z for x, y, z in zip(both, within, forward, strict=True)]
+        return [np.where(np.isnan(x), np.inf, x) for x in found]
 
     def _bounds(self, unit_roundoff: float) -> list[np.ndarray]:
         bounds = self._bounds_of(self.target.reference, unit_roundoff)
@@ -99,12 +123,18 @@ class Question:
 
     def _bounds_of(self, function: Any, unit_roundoff: float) -> list[np.ndarray]:
         tape = Tape()
-        try:
-            with np.errstate(all="ignore"):  # a road may overflow; the bound is then infinite
-                parts = self.target.parts_of(function, _on_tape(tape, self.instance))
-        except (InvalidArgument, InvalidModel, OutOfReach):  # so may the reference, to where it has no answer
+        parts = self._recorded(function, tape)
+        if parts is None:
             return [np.full(truth.high.shape, np.inf) for truth in self.truth]
         return [tape.bound(part, unit_roundoff=unit_roundoff) for part in parts]
+
+    def _recorded(self, function: Any, tape: Tape) -> tuple[Any, ...] | None:
+        """The parts of a function over recorded floats; None where it leaves what it has an answer for."""
+        try:
+            with np.errstate(all="ignore"):  # a road may overflow; the bound is then infinite
+                return self.target.parts_of(function, _on_tape(tape, self.instance))
+        except (InvalidArgument, InvalidModel, OutOfReach):  # so may the reference, to where it has no answer
+            return None
 
 
 def question(target: Target, instance: Instance) -> Question | None:
@@ -128,6 +158,10 @@ def question(target: Target, instance: Instance) -> Question | None:
 def _at(level: str, instance: Instance) -> dict[str, Any]:
     """The instance in the arithmetic of a level."""
     return _mapped(instance, lambda array: scalars.convert(array, level), lambda mdp: mdp.to(level))
+
+
+def _float(x: Any) -> float:
+    return float(scalars.convert(np.asarray(x, dtype=object), "float"))
 
 
 def _floats(value: Any) -> Any:

@@ -128,6 +128,11 @@ def smallest_failure(
     function agrees with it; `InvalidModel` for rows that do not sum to 1.
 
     Cost: some hundred calls, most of them on small models.
+
+    >>> from scipy.special import logsumexp
+    >>> found = smallest_failure(lambda E: logsumexp(E), to="ebm.log_partition", energy=np.arange(9.0))
+    >>> found.given, found.found
+    ('n = 9', 'n = 1')
     """
     start = time.perf_counter()
     raw, target, rest = _given(to, options)
@@ -162,6 +167,7 @@ class _Counted:
 
     def __init__(self, subject: Callable[..., Any]) -> None:
         self.subject, self.calls = subject, 0
+        self.__wrapped__ = subject  # for inspect
 
     def __call__(self, *arguments: Any) -> Any:
         self.calls += 1
@@ -183,10 +189,14 @@ def _given(to: str, options: Mapping[str, Any]) -> tuple[Raw, Target, dict[str, 
     if np.ndim(layout.get("features", False)):  # an option and an argument have this name
         named["features"] = layout["features"]
         layout["features"] = True if named.pop("feature_expectations", True) else "table"
+    if getattr(named.get("mdp"), "horizon", named.get("horizon", 0)) is None:
+        layout.setdefault("infinite_horizon", True)
     target = find_target(to, layout_of(_read_off(to, named) | layout))
     mdp = named.pop("mdp", None)
     if target.on_model and mdp is None:
         taken = {name: named.pop(name) for name in MODEL if name in named}
+        if target.layout.infinite:
+            taken.setdefault("horizon", None)
         missing = [name for name in ("transition", "initial", "horizon") if name not in taken]
         if missing:
             raise InvalidArgument(f"{to} is about a model: give it as mdp=..., or also {', '.join(missing)}")
@@ -216,8 +226,8 @@ def _kinds(raw: Raw, target: Target, asked_for: dict[str, Any]) -> Kinds:
     limits = {
         "max_states": len(raw["initial"]),
         "max_actions": raw["transition"].shape[1],
-        "horizons": range(1, raw["horizon"] + 1) if raw["horizon"] else (1,),
-        "discounts": (1, HALF, raw["discount"]),
+        "horizons": range(1, raw["horizon"] + 1) if raw["horizon"] else (None,),
+        "discounts": (1, HALF, raw["discount"]) if raw["horizon"] else (HALF, raw["discount"]),
         "temperatures": (1, HALF, 2, raw.get("temperature", 1)),
         "largest_reward": largest,
     }

@@ -93,7 +93,7 @@ from mdps.errors import OutOfReach
 from mdps.scalars.elementary import anchor_of, exp_of, log_of, sigmoid_of, softplus_of
 from mdps.scalars.rationals import dyadic, rational
 
-_CONSTANT = -1  # the index of an exact number, which is on no tape
+EXACT = -1  # the index of an exact number, which is on no tape
 _UNBOUNDED = -2  # the index of a number that left the range of floats, and of all that follows from it
 _EXACT_INTEGER = 2.0**24  # integers up to here are exact in single precision too
 _COLUMNS = 8  # adjoints solved for at a time, so that they stay in the cache
@@ -118,9 +118,13 @@ class Anchor(float):
 
 
 class Tape:
-    """The nodes of one computation, in the order in which they were computed."""
+    """The nodes of one computation, in the order in which they were computed.
 
-    def __init__(self) -> None:
+    last_change  of iterations that stop early, in units of u (`mdps.recorded`): 0 where they go on to the end.
+    """
+
+    def __init__(self, *, last_change: float = 0.0) -> None:
+        self.last_change = last_change
         # (i, dz/dz_i, j, dz/dz_j, basic, exp, log, square): a negative i or j is no operand on the tape, and
         # the charge of the node is basic + n_exp * exp + n_log * log + u * square
         self._nodes: list[tuple[int, float, int, float, float, float, float, float]] = []
@@ -157,9 +161,9 @@ class Tape:
     def node(
         self,
         value: float,
-        i: int = _CONSTANT,
+        i: int = EXACT,
         by_i: float = 0.0,
-        j: int = _CONSTANT,
+        j: int = EXACT,
         by_j: float = 0.0,
         *,
         basic: float = 0.0,
@@ -180,6 +184,12 @@ class Tape:
     def forward(self, i: int) -> float:
         """The forward bound E of the node at i, in units of u."""
         return self._errors[i] if i >= 0 else 0.0
+
+    def forwards(self, outputs: Any) -> np.ndarray:
+        """The forward bounds E of outputs, in units of u and in their shape; plain numbers have 0."""
+        outputs = np.asarray(outputs, dtype=object)
+        index = [self._index(x) for x in outputs.flat]
+        return np.array([math.inf if i == _UNBOUNDED else self.forward(i) for i in index]).reshape(outputs.shape)
 
     def values(self, outputs: Any) -> np.ndarray:
         """The float64 values of an array of outputs."""
@@ -206,7 +216,7 @@ class Tape:
             raise ValueError("an output was recorded on another tape")
         if math.isnan(float(x)):
             return _UNBOUNDED
-        return x.index if isinstance(x, Rounding) else _CONSTANT
+        return x.index if isinstance(x, Rounding) else EXACT
 
     def _charged_adjoints(self, wanted: np.ndarray, u: float, library: Library) -> np.ndarray:
         """sum_k |d out / d z_k| * (u * charge(z_k) + underflow) for the nodes `wanted`, in ascending order.
@@ -326,16 +336,16 @@ def _is_power_of_two(x: float) -> bool:
 
 
 def _constant(tape: Tape, value: float) -> Rounding:
-    return Rounding(tape, value, _CONSTANT)
+    return Rounding(tape, value, EXACT)
 
 
 def _is_constant(x: Rounding, value: float) -> bool:
-    return x.index == _CONSTANT and x.value == value
+    return x.index == EXACT and x.value == value
 
 
 def _are_small_integers(x: Rounding, y: Rounding, value: float) -> bool:
     """Whether an operation on x and y, exact integers, has a result that floats hold exactly."""
-    exact = x.index == _CONSTANT and y.index == _CONSTANT
+    exact = x.index == EXACT and y.index == EXACT
     return exact and all(map(_is_small_integer, (x.value, y.value, value)))
 
 
@@ -409,7 +419,7 @@ def _sum(x: Rounding, y: Rounding, value: float) -> Rounding:
 def _shifted(x: Rounding, anchor: Anchor) -> Rounding:
     """x - anchor, the exponent that the shifted road rounds."""
     value = x.value - anchor
-    if x.index == _UNBOUNDED or (x.index == _CONSTANT and (value == 0.0 or math.isinf(value))):
+    if x.index == _UNBOUNDED or (x.index == EXACT and (value == 0.0 or math.isinf(value))):
         return Rounding(x.tape, value, x.index)
     return x.tape.node(value, x.index, 1.0, basic=abs(value))
 
@@ -426,7 +436,7 @@ def _product(x: Rounding, y: Rounding, value: float) -> Rounding:
     if _is_constant(x, 0.0) or _is_constant(y, 0.0):
         return _constant(x.tape, 0.0)
     for a, b in ((x, y), (y, x)):
-        if b.index == _CONSTANT and _is_power_of_two(b.value):
+        if b.index == EXACT and _is_power_of_two(b.value):
             return _scaled(a, b.value)
     if _are_small_integers(x, y, value):
         return _constant(x.tape, value)
@@ -440,7 +450,7 @@ def _quotient(x: Rounding, y: Rounding, value: float) -> Rounding:
     if _is_constant(x, 0.0):
         return _constant(x.tape, 0.0)
     inverse = 1.0 / y.value
-    if y.index == _CONSTANT and _is_power_of_two(y.value) and math.isfinite(inverse):
+    if y.index == EXACT and _is_power_of_two(y.value) and math.isfinite(inverse):
         return _scaled(x, inverse)
     return x.tape.node(value, x.index, inverse, y.index, -value * inverse, basic=abs(value))
 
@@ -455,9 +465,9 @@ def _power(x: Rounding, n: int) -> Rounding:
         value, slope = x.value**n, n * x.value ** (n - 1)
     except OverflowError:
         return Rounding(x.tape, math.inf, _UNBOUNDED)
-    if x.index == _CONSTANT and (not value or math.isinf(x.value) or _is_power_of_two(x.value)):
+    if x.index == EXACT and (not value or math.isinf(x.value) or _is_power_of_two(x.value)):
         return _constant(x.tape, value)
-    if x.index == _CONSTANT and _is_small_integer(value) and _is_small_integer(x.value):
+    if x.index == EXACT and _is_small_integer(value) and _is_small_integer(x.value):
         return _constant(x.tape, value)
     error = x.tape.forward(x.index)
     try:
@@ -480,7 +490,7 @@ def _(x: Rounding) -> Rounding:
         value = math.inf
     if x.index == _UNBOUNDED:
         return Rounding(x.tape, value, _UNBOUNDED)
-    if x.index == _CONSTANT and (x.value == 0.0 or math.isinf(x.value)):
+    if x.index == EXACT and (x.value == 0.0 or math.isinf(x.value)):
         return _constant(x.tape, value)
     return x.tape.node(value, x.index, value, exp=value)
 
@@ -490,7 +500,7 @@ def _(x: Rounding) -> Rounding:
     if x.value < 0.0:
         raise OutOfReach(f"log of the negative number {x.value!r}")
     value = math.log(x.value) if x.value else -math.inf
-    if x.index == _CONSTANT and (x.value in (0.0, 1.0) or math.isinf(x.value)):
+    if x.index == EXACT and (x.value in (0.0, 1.0) or math.isinf(x.value)):
         return _constant(x.tape, value)
     if x.index == _UNBOUNDED or not x.value:
         return Rounding(x.tape, value, _UNBOUNDED)
@@ -507,7 +517,7 @@ def _logistic(x: float) -> float:
 @softplus_of.register
 def _(x: Rounding) -> Rounding:
     value = max(x.value, 0.0) + math.log1p(math.exp(-abs(x.value)))
-    if x.index == _UNBOUNDED or (x.index == _CONSTANT and math.isinf(x.value)):
+    if x.index == _UNBOUNDED or (x.index == EXACT and math.isinf(x.value)):
         return Rounding(x.tape, value, x.index)
     slope = _logistic(x.value)
     return x.tape.node(value, x.index, slope, basic=1.0, exp=slope, log=value)
@@ -516,7 +526,7 @@ def _(x: Rounding) -> Rounding:
 @sigmoid_of.register
 def _(x: Rounding) -> Rounding:
     value = _logistic(x.value)
-    if x.index == _UNBOUNDED or (x.index == _CONSTANT and math.isinf(x.value)):
+    if x.index == _UNBOUNDED or (x.index == EXACT and math.isinf(x.value)):
         return Rounding(x.tape, value, x.index)
     slope = value * _logistic(-x.value)
     return x.tape.node(value, x.index, slope, basic=2.0 * value, exp=slope)

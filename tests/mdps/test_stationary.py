@@ -26,6 +26,7 @@ from mdps import (
 from mdps.arguments import expected_reward
 from mdps.random_models import random_policy, random_reward
 from mdps.scalars.balls import precision
+from mdps.scalars.duals import Dual
 from mdps.scalars.rounding import Tape
 from mdps.visits import value_of_policy, visits_of_policy
 
@@ -464,12 +465,16 @@ def test_exact_soft_values_are_out_of_reach_unless_nothing_is_chosen():
     assert (soft_solution(chain, [1, 0]).v == [5, 3]).all()
 
 
-def test_numbers_that_ride_on_others_are_out_of_reach():
-    """Duals and tapes, of the model or of the reward: implicit functions are not differentiated, and it is said so."""
+def test_numbers_that_ride_on_others_are_out_of_reach_unless_they_are_all_recorded():
+    """Duals, and a tape of the reward alone: implicit functions are not differentiated, and it is said so."""
     mdp = MDP([[[1.0, 0.0]], [[0.5, 0.5]]], [1.0, 0.0], horizon=None, discount=0.5)
-    tape = Tape()
-    recorded = mdp.with_numbers(tape.leaves, "carrier")
-    for model, reward in ((mdp, tape.leaves([1.5, 2.5])), (recorded, tape.leaves([1.5, 2.5]))):
-        for call in (soft_solution, optimal_solution, lambda m, r: policy_value(m, r, [[1.0], [1.0]])):
+    recorded, tape = Tape(), Tape()
+    on_tape = mdp.with_numbers(recorded.leaves, "carrier")
+    dual = np.array([Dual(1.5, [1.0]), Dual(2.5, [0.0])], dtype=object)
+    for call in (soft_solution, optimal_solution, lambda m, r: policy_value(m, r, [[1.0], [1.0]])):
+        for model, reward in ((mdp, tape.leaves([1.5, 2.5])), (mdp, dual), (on_tape, dual)):
             with pytest.raises(OutOfReach, match="not in this arithmetic"):
                 call(model, reward)
+        found, floats = call(on_tape, recorded.leaves([1.5, 2.5])), call(mdp, [1.5, 2.5])
+        v, own = (found, floats) if isinstance(floats, np.ndarray) else (found.v, floats.v)
+        assert (v.astype(float) == own).all()

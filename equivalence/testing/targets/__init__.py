@@ -2,7 +2,8 @@
 
 A subject is called with plain arrays by position, in the order of `passed`:
 
-    mdp             as four arguments: transition [s, a, s'], initial [s], horizon (int), discount (float)
+    mdp             as four arguments: transition [s, a, s'], initial [s], horizon (int), discount (float);
+                    with `infinite_horizon=True` as three, without horizon, and nothing has an axis t
     reward, expert  in the shape `reward_axes`, by default [s, a]; expert is a table of expected discounted visits
     policy          [t, s, a], or [s, a] with `policy_axes="sa"`
     energy, sampler, data   [n]: energies in nats, probabilities
@@ -16,6 +17,8 @@ and returns an array with the axes of the target (or a tuple of them). Final val
     argument    what an argument is             arguments, spaces_arguments   the one table of them
     target      one function that can be judged           rows   the tables, written short
     layout      the conventions of subjects: features, costs, means, orders of axes
+    without_end   problems without a horizon, and iterations that stop early
+    discriminators   roads to the same numbers through D and 1 - D
     control, entropy, imitation, soft_q, rewards   tables on MDPs        spaces, responses   on finite spaces
     left_out    what is public and no target, with the reason
 """
@@ -24,7 +27,14 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from equivalence.testing.targets.arguments import ARGUMENTS, MODEL, is_integer, largest_number, sizes
+from equivalence.testing.targets.arguments import (
+    ARGUMENTS,
+    MODEL,
+    TABLES_OF_EXPONENTS,
+    is_integer,
+    largest_number,
+    sizes,
+)
 from equivalence.testing.targets.axes import AXIS_NAMES, axes_text
 from equivalence.testing.targets.control import BOLTZMANN, CONTROL, ENTROPIES
 from equivalence.testing.targets.entropy import CAUSAL, DEMONSTRATIONS, F_IRL, INFERENCE, MAXENT, PATHS
@@ -50,6 +60,7 @@ __all__ = [
     "AXIS_NAMES",
     "MODEL",
     "OPTIONS",
+    "TABLES_OF_EXPONENTS",
     "TARGETS",
     "Instance",
     "Layout",

@@ -18,7 +18,8 @@ from equivalence.testing.targets.drawing import Draw
 LOGARITHM, COST, HALVED = "logarithm", "cost", "halved"
 NUMBER, DISTRIBUTION = "number", "distribution"
 FIXED, AVERAGING, SCALE = "fixed", "averaging", "scale"
-LIMITED = (LOGARITHM, COST, HALVED, NUMBER)  # whose size the kinds of instances limit
+EXPONENTS = (LOGARITHM, COST, HALVED)  # rewards, energies and logits: where they are large, digits or floats are lost
+LIMITED = (*EXPONENTS, NUMBER)  # whose size the kinds of instances limit
 
 
 class Argument(NamedTuple):

@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 
 from equivalence.testing.targets import drawing
-from equivalence.testing.targets.argument import COST, DISTRIBUTION, FIXED, LIMITED, LOGARITHM, NUMBER, SCALE, Argument
+from equivalence.testing.targets.argument import (
+    COST,
+    DISTRIBUTION,
+    EXPONENTS,
+    FIXED,
+    LIMITED,
+    LOGARITHM,
+    NUMBER,
+    SCALE,
+    Argument,
+)
 from equivalence.testing.targets.axes import OF_A_MODEL
 from equivalence.testing.targets.responses_arguments import RESPONSE_ARGUMENTS
 from equivalence.testing.targets.spaces_arguments import SPACE_ARGUMENTS
@@ -63,6 +73,9 @@ MODEL_ARGUMENTS: dict[str, Argument] = {
 }
 
 ARGUMENTS: dict[str, Argument] = {**MODEL_ARGUMENTS, **SPACE_ARGUMENTS, **RESPONSE_ARGUMENTS}
+
+
+TABLES_OF_EXPONENTS = tuple(name for name, x in ARGUMENTS.items() if x.role in EXPONENTS and x.axes)
 
 
 def is_integer(name: str) -> bool:

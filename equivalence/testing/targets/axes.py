@@ -30,11 +30,15 @@ def axes_text(axes: str) -> str:
     return f"[{', '.join(AXIS_NAMES.get(letter, letter) for letter in axes)}]" if axes else "a number"
 
 
-def lettered(axes: str, *, reward: str, policy: str, counts: str) -> str:
-    """Axes with those of a layout in place of R, P and C.
+def lettered(axes: str, *, reward: str, policy: str, counts: str, infinite: bool = False) -> str:
+    """Axes with those of a layout in place of R, P and C; without a horizon there are no steps.
 
     >>> lettered("Rk", reward="sas", policy="tsa", counts="sa")
     'saxk'
+    >>> lettered("hs", reward="sa", policy="tsa", counts="sa", infinite=True)
+    's'
     """
     own = {"R": reward, "r": reward, "P": policy, "V": policy[:-1], "C": counts}
+    if infinite:
+        own = {letter: axes.replace("t", "") for letter, axes in own.items()} | {"t": "", "h": ""}
     return "".join(own.get(letter, letter) for letter in axes).replace("sas", "sax")

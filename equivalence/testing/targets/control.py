@@ -1,14 +1,29 @@
 """Targets on an MDP: soft and hard control, what a policy does, entropies."""
 
+from typing import Any
+
 import numpy as np
 
 import mdps
 from equivalence.testing.targets.argument import FIXED, NUMBER
+from equivalence.testing.targets.references import entropy_of_quotients, normalized_again
 from equivalence.testing.targets.rows import members, row
 from mdps import boltzmann, occupancy_entropies
 
 SOFT = "mdp reward temperature"
 FIXED_POLICY = {"policy": FIXED}  # it multiplies logarithms of what is free, or of itself
+
+
+# Entropies of probabilities that are normalized again, see `references`.
+
+
+def _occupancy_entropy(mdp: Any, occupancy: Any, axes: str) -> Any:
+    return entropy_of_quotients(np.ravel(occupancy))
+
+
+def _choice_entropy(mdp: Any, occupancy: Any) -> Any:
+    return (occupancy.sum(axis=-1) * entropy_of_quotients(occupancy)).sum()
+
 
 CONTROL = (
     *members(
@@ -122,6 +137,7 @@ ENTROPIES = (
         "",
         mdps.causal_entropy,
         "-sum_t gamma^t E[log pi_t(a_t | s_t)], in nats",
+        roads=(lambda mdp, policy: mdps.causal_entropy(mdp, normalized_again(policy)),),
         roles=FIXED_POLICY,
         mean="steps",
     ),
@@ -131,6 +147,7 @@ ENTROPIES = (
         "",
         lambda mdp, law: mdps.trajectory_entropy(law),
         "-sum_x p(x) log p(x) of probabilities [n]",
+        roads=(lambda mdp, law: entropy_of_quotients(law),),
         roles={"law": FIXED},
         unseen=("mdp",),
     ),
@@ -140,6 +157,7 @@ ENTROPIES = (
         "",
         lambda mdp, occupancy, axes: occupancy_entropies.occupancy_entropy(occupancy, axes=axes),
         "-sum n log n of n = rho / sum rho, in nats",
+        roads=(_occupancy_entropy,),
         unseen=("mdp",),
     ),
     row(
@@ -148,6 +166,7 @@ ENTROPIES = (
         "",
         lambda mdp, occupancy: occupancy_entropies.choice_entropy(occupancy),
         "-sum rho(s, a) log(rho(s, a) / rho(s)), in nats",
+        roads=(_choice_entropy,),
         axes={"occupancy": "sa"},
         unseen=("mdp",),
     ),

@@ -112,10 +112,11 @@ def _fractions(counts: np.ndarray, denominator: int) -> np.ndarray:
 
 
 def values_to_the_end(draw: Draw) -> np.ndarray:
-    """Values of T+1 rows, 0 in the last one and in terminal states."""
+    """Values of T+1 rows, 0 in the last one and in terminal states; without a horizon one row."""
     drawn = numbers(draw)
-    drawn[-1] = fmpq(0)
-    drawn[:, draw.mdp.terminal] = fmpq(0)
+    if draw.mdp.horizon is not None:
+        drawn[-1] = fmpq(0)
+    drawn[..., draw.mdp.terminal] = fmpq(0)
     return drawn
 
 
@@ -164,23 +165,40 @@ def policy(draw: Draw) -> np.ndarray:
 
 def expert(draw: Draw) -> np.ndarray:
     """Expected discounted visits over s, sa or sax, of a policy or of none; marginals [t, s, a] are undiscounted."""
-    if draw.name in draw.whole or draw.axes == "tsa":
+    kind = draw.one_of(("policy", "table"))
+    if draw.name in draw.whole or draw.axes == "tsa" or (draw.mdp.horizon is None and kind == "policy"):
         return visits(draw)
-    return random_expert(draw.rng, draw.mdp, axes=draw.axes.replace("x", "s"), kind=draw.one_of(("policy", "table")))
+    if draw.mdp.horizon is None:
+        return any_counts(draw)
+    return random_expert(draw.rng, draw.mdp, axes=draw.axes.replace("x", "s"), kind=kind)
+
+
+def any_counts(draw: Draw) -> np.ndarray:
+    """Discounted counts over s, sa or sax of the largest mass, against the flow, without a horizon."""
+    mdp = draw.mdp
+    support = {"s": ~mdp.terminal, "sa": mdp.available, "sax": mdp.support}[draw.axes]
+    table = np.full(support.shape, fmpq(0), dtype=object)
+    table[support] = random_distribution(draw.rng, int(support.sum())) / (1 - mdp.discount)
+    return table
 
 
 def visits(draw: Draw) -> np.ndarray:
     """Expected visits of a policy: discounted over s, sa or sax; marginals [t, s, a] undiscounted."""
     full = draw.name in draw.whole or bool(draw.rng.integers(2))
-    steps = random_policy(draw.rng, draw.mdp, steps=True, full_support=full, largest=4)
+    steps = random_policy(draw.rng, draw.mdp, steps=draw.mdp.horizon is not None, full_support=full, largest=4)
     if draw.axes == "tsa":
         return marginals(draw.mdp, steps)
     return occupancy(draw.mdp, steps, axes=draw.axes.replace("x", "s"))
 
 
 def against_the_flow(draw: Draw) -> np.ndarray:
-    """Probabilities of decisions at each step [t, s, a] that no policy needs to have; 0 at unavailable actions."""
+    """Probabilities of decisions at each step [t, s, a] that no policy needs to have; 0 at unavailable actions.
+
+    Without a horizon discounted counts.
+    """
     available = draw.mdp.available
+    if draw.mdp.horizon is None:
+        return any_counts(draw)
     result = np.full(draw.shape, fmpq(0), dtype=object)
     for t in range(len(result)):
         result[t][available] = random_distribution(draw.rng, int(available.sum()))

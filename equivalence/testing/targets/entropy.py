@@ -7,6 +7,7 @@ from equivalence.objectives.demonstrations import Demonstrations
 from equivalence.objectives.f_divergences import gradient_to_q
 from equivalence.testing.targets.argument import FIXED
 from equivalence.testing.targets.control import SOFT
+from equivalence.testing.targets.curvatures import causal_from_moments, maxent_from_moments
 from equivalence.testing.targets.rows import members, row, with_form
 from mdps import boltzmann, scalars, trajectories
 
@@ -81,6 +82,7 @@ CAUSAL = (
         "kk",
         causal.hessian,
         "d2 dual / d theta2 for r = features theta: minus a covariance of discounted features",
+        roads=(causal_from_moments,),
     ),
 )
 MAXENT = (
@@ -106,6 +108,7 @@ MAXENT = (
         "kk",
         maxent.hessian,
         "-Cov(f(tau)) / alpha^2 of discounted features under the law rho prod P exp(R / alpha) / Z",
+        roads=(maxent_from_moments,),
     ),
 )
 DEMONSTRATED = "mdp reward states actions temperature"

@@ -7,6 +7,7 @@ then its occupancy [s, a] (discounted), or its marginals [t, s, a] (not discount
 from typing import Any
 
 from equivalence.objectives import airl, gail, gail_saddle, surrogates, trajectory_gan
+from equivalence.testing.targets import discriminators as through_d
 from equivalence.testing.targets.argument import FIXED
 from equivalence.testing.targets.control import FIXED_POLICY, SOFT
 from equivalence.testing.targets.drawing import below_zero
@@ -33,6 +34,7 @@ AIRL = (
         "",
         airl.discriminator_loss,
         f"sum rho_E (-log D) + rho (-log(1 - D)), D = exp f / (exp f + pi), {_VISITS}: sums, not means",
+        roads=(through_d.airl_loss,),
         roles=FIXED_POLICY,
         mean="halves",
         **BESIDE,
@@ -43,6 +45,7 @@ AIRL = (
         "P",
         airl.discriminator_gradient,
         f"dL_D/df = rho D - rho_E (1 - D), {_VISITS}; 0 where pi is 0",
+        roads=through_d.AIRL_GRADIENTS,
         mean="halves",
         **BESIDE,
     ),
@@ -60,6 +63,7 @@ AIRL = (
         "",
         airl.discriminator_loss,
         "sum rho_E (-log D) + rho (-log(1 - D)) over transitions, for f(s, a, s')",
+        roads=(through_d.airl_loss,),
         roles=FIXED_POLICY,
         mean="halves",
         **OVER_TRANSITIONS,
@@ -70,6 +74,7 @@ AIRL = (
         "sax",
         airl.discriminator_gradient,
         "dL_D/df = rho D - rho_E (1 - D) over transitions, for f(s, a, s')",
+        roads=through_d.AIRL_GRADIENTS,
         mean="halves",
         **OVER_TRANSITIONS,
     ),
@@ -89,6 +94,7 @@ AIRL = (
             "P",
             with_form(airl.policy_reward, form=form),
             f"{form}, D = exp f / (exp f + pi); 0 at unavailable actions",
+            roads=() if form == "f" else (through_d.airl_reward(form),),
             whole=("policy",),
             **BESIDE,
         )
@@ -127,6 +133,7 @@ AIRL = (
             ),
             airl.shaped_discriminator_gradient,
             f"gradients of the discriminator loss of f = g + gamma h(s') - h(s) over {over}",
+            roads=through_d.SHAPED_GRADIENTS,
             axes={"policy": "sa", "expert": axes},
         )
     ),
@@ -139,6 +146,7 @@ GAIL = (
         "",
         gail.discriminator_loss,
         f"sum rho_E (-log D) + rho (-log(1 - D)), {_JUDGED} the probability of being expert, {_VISITS}: sums",
+        roads=(through_d.gail_loss,),
         roles=FIXED_POLICY,
         mean="halves",
         **BESIDE,
@@ -149,6 +157,7 @@ GAIL = (
         "P",
         gail.discriminator_gradient,
         f"dL_D/dlogit = rho D - rho_E (1 - D), {_JUDGED}, {_VISITS}",
+        roads=through_d.GAIL_GRADIENTS,
         mean="halves",
         **BESIDE,
     ),
@@ -175,6 +184,7 @@ GAIL = (
         "P",
         gail.optimal_cost,
         "c* = log(1 - D*), D* = rho_E / (rho_E + rho); log 1/2 where neither goes, -inf where the expert alone goes",
+        roads=(through_d.optimal_cost,),
         **BESIDE,
     ),
     *(
@@ -184,6 +194,7 @@ GAIL = (
             "P",
             with_form(gail.policy_reward, form=form),
             f"{form}, D = sigmoid(logit) the probability of being expert; 0 at unavailable actions",
+            roads=(through_d.gail_reward(form),),
             policy="sa",
             kinds={"largest_reward": 100} if name == "fairl_ratio" else {},
         )
@@ -210,6 +221,7 @@ GAIL = (
         "",
         gail.optimal_value,
         "max_D sum rho log(1 - D) + rho_E log D",
+        roads=(through_d.imitation_loss,),
         roles=FIXED_POLICY,
         **BESIDE,
     ),
@@ -219,6 +231,7 @@ GAIL = (
         "",
         gail.regularizer,
         "psi_GA(c) = sum rho_E g(c), g(x) = -x - log(1 - e^x), for costs below 0",
+        roads=(through_d.regularizer,),
         draws={"cost": below_zero},
         **BESIDE,
     ),
@@ -237,6 +250,7 @@ GAIL = (
             axes,
             function,
             f"{told}{' - lambda H(pi)' if suffix else ''}",
+            roads=(getattr(through_d, name),),
             roles=FIXED_POLICY,
             whole=("policy",) if suffix or axes else (),
             **BESIDE,
@@ -271,6 +285,7 @@ GAIL_SADDLE = (
                 with_form(gail_saddle.saddle_value, psi=psi),
                 f"-lambda H(pi) + <rho, c> - <rho_E, c>{' - psi_GA(c), c < 0' if draws else ''}",
                 roles=FIXED_POLICY,
+                roads=(through_d.SADDLE_ROADS["saddle_value"],) if draws else (),
                 draws=draws,
                 **BESIDE,
             ),
@@ -280,6 +295,7 @@ GAIL_SADDLE = (
                 "",
                 with_form(gail_saddle.irl_value, psi=psi),
                 f"min_pi (-lambda H(pi) + <rho, c>) - <rho_E, c>{' - psi_GA(c), c < 0' if draws else ''}",
+                roads=(through_d.SADDLE_ROADS["irl_value"],) if draws else (),
                 draws=draws,
                 **BESIDE,
             ),
@@ -356,6 +372,7 @@ TRAJECTORY_GAN = (
         "",
         lambda law, **values: trajectory_gan.discriminator_loss(data=law, **values),
         f"E_law[-log D] + E_pi[-log(1 - D)], D = sigmoid(l), {_LOGIT}: a sum, not a mean",
+        roads=(through_d.trajectory_loss,),
         roles={"policy": FIXED, "law": FIXED},
         mean="halves",
     ),
@@ -368,6 +385,7 @@ TRAJECTORY_GAN = (
         ),
         lambda law, **values: trajectory_gan.discriminator_gradient(data=law, **values),
         "d/dr and d/dlog Z of E_p[-log D] + E_q[-log(1 - D)], q the policy's law of trajectories, p the given one",
+        roads=through_d.TRAJECTORY_GRADIENTS,
         mean="halves",
     ),
     row(
@@ -376,6 +394,7 @@ TRAJECTORY_GAN = (
         "",
         trajectory_gan.generator_loss,
         "E_q[log(1 - D) - log D] = log Z - E_q[R] / alpha + E_q[sum_t log pi_t]",
+        roads=(through_d.trajectory_generator_loss,),
         roles=FIXED_POLICY,
     ),
     row(

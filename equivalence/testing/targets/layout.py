@@ -11,17 +11,21 @@
     mean             answers are means, see MEANS
     transition_axes  the order of the axes of `transition`: 'sax' (x for s'), 'asx', 'xsa', ...
     logs             it takes logarithms of policies, -inf where an action is not taken
+    infinite_horizon it takes no horizon: discounted without end, so that nothing has an axis t, see `without_end`
+    stops_at         with that: the last change, in the sup norm, of iterations that it stops early
 
 The truth is that of the target in its own convention: what is given is changed on its way to the subject, and the
 reference's answer on its way to be compared.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import permutations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from equivalence.testing.targets.without_end import jumps, needs_a_horizon
 from mdps import InvalidArgument, scalars
 
 if TYPE_CHECKING:
@@ -40,14 +44,22 @@ class Layout(NamedTuple):
     mean: bool = False
     transition: str = "sax"
     logs: bool = False
+    infinite: bool = False
+    stops_at: float = 0.0
 
 
 class Option(NamedTuple):
-    """An option of `judge`: the field of `Layout`, its values, and whether a target has it."""
+    """An option of `judge`: the field of `Layout`, its values (none: positive numbers), and whether a target has it."""
 
     field: str
     allowed: tuple[Any, ...]
     has: "Callable[[Target], bool]"
+
+    def admits(self, value: Any) -> bool:
+        """Whether that is one of its values."""
+        if not self.allowed:
+            return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
+        return any(value == allowed and isinstance(value, type(allowed)) for allowed in self.allowed)
 
 
 def _letters(target: "Target") -> str:
@@ -75,6 +87,8 @@ OPTIONS: dict[str, Option] = {
         "transition", tuple(map("".join, permutations("sax"))), lambda t: t.on_model and "mdp" not in t.unseen
     ),
     "logs": Option("logs", (False, True), lambda t: t.on_model and bool(set(POLICIES) & set(t.arguments))),
+    "infinite_horizon": Option("infinite", (False, True), lambda t: not needs_a_horizon(t)),
+    "stops_at": Option("stops_at", (), lambda t: not (needs_a_horizon(t) or jumps(t))),
 }
 
 
@@ -102,10 +116,16 @@ def checked(target: "Target", layout: Layout, signature: str) -> Layout:
         default = getattr(Layout(), option.field)
         if value == default and type(value) is type(default):
             continue
-        if not any(value == allowed and isinstance(value, type(allowed)) for allowed in option.allowed):
-            raise InvalidArgument(f"{name} is {value!r}; expected {' or '.join(map(repr, option.allowed))}")
+        if not option.admits(value):
+            expected = " or ".join(map(repr, option.allowed)) or "a positive number"
+            raise InvalidArgument(f"{name} is {value!r}; expected {expected}")
         if not option.has(target) and value != getattr(Layout(policy="tsa"), option.field):
-            raise InvalidArgument(f"{target.name} takes no {name}: {signature}")
+            reason = signature
+            if name in ("infinite_horizon", "stops_at"):
+                reason = needs_a_horizon(target) or jumps(target)
+            raise InvalidArgument(f"{target.name} takes no {name}: {reason}")
+    if layout.stops_at and not layout.infinite:
+        raise InvalidArgument("stops_at is of iterations without a horizon: say infinite_horizon=True")
     return layout._replace(policy=layout.policy or target.policy)
 
 
@@ -114,6 +134,8 @@ def checked(target: "Target", layout: Layout, signature: str) -> Layout:
 
 def _steps(values: Mapping[str, Any]) -> Any:
     mdp = values["mdp"]
+    if mdp.horizon is None:
+        return 1 / (1 - mdp.discount)
     return sum((mdp.discount**t for t in range(1, mdp.horizon)), scalars.constant(1, mdp.initial))
 
 

@@ -12,7 +12,7 @@ BY_ITERATION = "found by iteration in floats with a certificate: there is no bal
 TRANSFORMS = "makes a model of a model"
 RESHAPES = "another order of the same numbers"
 NO_SINGLE_ANSWER = "a basis, of which many are right"
-ENDLESS = "of problems without end; a subject takes a horizon"
+ENDLESS = "of problems without a horizon alone; targets have one, and many are asked without one, too"
 WITH_STRUCTURE = "takes a description of components, no plain arrays"
 
 MODULES = (  # of mdps, beside the functions that it exports itself
@@ -79,7 +79,7 @@ LEFT_OUT: dict[str, str] = {
     "identifiability.one_shape": CHECKS,
     "identifiability.rank": "a whole number of exact matrices, which floats do not have",
     "identifiability.rank_of_pair": "a whole number of exact matrices, which floats do not have",
-    "inverse.anchored_reward": ENDLESS,
+    "inverse.anchored_reward": f"{ENDLESS}; reward_of_policy is asked there",
     "normalized": "divides counts by their sums",
     "occupancy.checked_axes": CHECKS,
     "occupancy.occupancy_of_steps": SHARED,

@@ -1,4 +1,10 @@
-"""What references are made of: functions that have an answer for some arguments only, and roots that ride on floats."""
+"""What references are made of: functions that have an answer for some arguments only, and roots that ride on floats.
+
+Entropies have a road of their own. Of a float p = 1, which is not rounded, log p = 0 and -p log p = 0, and nothing
+is allowed. But probabilities are quotients, weights by their sum, as whoever normalizes them again computes them: then
+1 is rounded as any quotient is, and the entropy of what is certain is off by that much. (Distributions of torch do, and
+keep p an ulp from 1.)
+"""
 
 from collections.abc import Callable
 from functools import wraps
@@ -34,6 +40,20 @@ def named(function: Callable[..., Any], **names: str) -> Callable[..., Any]:
 def part_of(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """One field of the named tuple that a function returns."""
     return lambda **values: getattr(function(**values), name)
+
+
+def normalized_again(probabilities: Any) -> np.ndarray:
+    """w / sum w along the last axis for the weights w = p / 3, which no type of floats has; rows of zeros stay."""
+    weights = np.asarray(probabilities) / 3
+    sums = weights.sum(axis=-1, keepdims=True)
+    return scalars.over(~scalars.zero_mask(sums), np.divide, weights, sums, otherwise=scalars.constant(0, weights))
+
+
+def entropy_of_quotients(weights: Any) -> Any:
+    """-sum p log p along the last axis, p = w / sum w."""
+    law = normalized_again(weights)
+    zero = scalars.constant(0, law)
+    return -scalars.over(~scalars.zero_mask(law), lambda p: p * scalars.log(p), law, otherwise=zero).sum(axis=-1)
 
 
 def whole_number(x: Any) -> int:

@@ -7,7 +7,7 @@ from flint import fmpq
 
 from equivalence.objectives import divergences, f_divergences, tangent, transport
 from equivalence.testing.targets.argument import FIXED, LOGARITHM
-from equivalence.testing.targets.references import named
+from equivalence.testing.targets.references import entropy_of_quotients, named
 from equivalence.testing.targets.rows import row, with_form
 from equivalence.testing.targets.spaces_arguments import critic_below
 from equivalence.testing.targets.target import Target
@@ -29,6 +29,7 @@ def _divergences() -> Iterator[Target]:
         "",
         named(divergences.shannon_entropy, data="p"),
         "-sum p log p, in nats",
+        roads=(lambda data: entropy_of_quotients(data),),
         roles=beside_logs,
     )
     rows = (

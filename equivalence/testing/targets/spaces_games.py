@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from equivalence.objectives import (
     adversarial_ebm,
     divergences,
@@ -42,6 +44,13 @@ def _loss_from_discriminator(energy: Any, sampler: Any, data: Any, log_normalize
     return real.sum() + sampler_ratio * fake.sum()
 
 
+def _hessian_from_discriminator(features: Any, theta: Any, sampler: Any, data: Any, log_normalizer: Any) -> Any:
+    other = 1 - gan.discriminator((features * theta).sum(axis=-1), sampler, log_normalizer)
+    one = np.full((len(features), 1), scalars.constant(1, features), dtype=features.dtype)
+    rows = np.concatenate([features, one], axis=1)
+    return rows.T @ (((data + sampler) * other * (1 - other))[:, None] * rows)
+
+
 def _gan() -> Iterator[Target]:
     space = "energy sampler data log_normalizer sampler_ratio"
     yield row(
@@ -71,6 +80,7 @@ def _gan() -> Iterator[Target]:
         gan.discriminator_hessian,
         "d2L_D of (theta, log Z), [k + 1, k + 1]: sum (p + q) D (1 - D) x x', x = (-F, -1), for E = F theta; note "
         "that features come negative and the last row belongs to log Z",
+        roads=(_hessian_from_discriminator,),
         axes={"features": "nk"},
     )
     yield row(

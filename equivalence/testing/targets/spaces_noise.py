@@ -39,12 +39,12 @@ def _nce_loss_from_discriminator(energy: Any, noise: Any, data: Any, log_normali
 def _nce_hessian_from_discriminator(
     energy: Any, noise: Any, data: Any, log_normalizer: Any, noise_ratio: Any, features: Any = None
 ) -> Any:
-    d = nce.discriminator(energy, noise, log_normalizer, noise_ratio=noise_ratio)
+    other = 1 - nce.discriminator(energy, noise, log_normalizer, noise_ratio=noise_ratio)
     n = len(energy)
     one, zero = scalars.constant(1, data), scalars.constant(0, data)
     table = np.where(np.eye(n, dtype=bool), one, zero) if features is None else features
     rows = np.concatenate([table, np.full((n, 1), one, dtype=table.dtype)], axis=1)
-    return rows.T @ (((data + noise_ratio * noise) * d * (1 - d))[:, None] * rows)
+    return rows.T @ (((data + noise_ratio * noise) * other * (1 - other))[:, None] * rows)
 
 
 def _nce_family_optimum(features: Any, noise: Any, data: Any, noise_ratio: Any) -> tuple[np.ndarray, Any]:

@@ -10,6 +10,7 @@ from equivalence.testing.targets.arguments import ARGUMENTS, MODEL
 from equivalence.testing.targets.axes import axes_text, lettered
 from equivalence.testing.targets.drawing import Draw
 from equivalence.testing.targets.layout import Layout
+from equivalence.testing.targets.without_end import WITHOUT_END
 
 Instance = Mapping[str, Any]  # the exact objects that a target is asked about, by the names of its arguments
 
@@ -75,7 +76,8 @@ class Target:
         """The names of the subject's arguments."""
         seen = [name for name in self.arguments if name not in self.unseen]
         names = [x for name in seen for x in (MODEL if name == "mdp" else (name,))]
-        kept = [name for name in names if name != "temperature" or self.layout.temperature]
+        left_out = {"temperature": not self.layout.temperature, "horizon": self.layout.infinite}
+        kept = [name for name in names if not left_out.get(name)]
         return tuple(layouts.shown(name, self.layout) for name in kept)
 
     @property
@@ -118,7 +120,10 @@ class Target:
     def parts_of(self, function: Callable[..., Any], values: Mapping[str, Any]) -> tuple[Any, ...]:
         """The parts of what a function of the same arguments returns."""
         result = function(**{name: values[name] for name in self.arguments})
-        return tuple(result) if len(self.parts) > 1 else (result,)
+        if len(self.parts) == 1:
+            return (result,)
+        known = len(self.parts) if self.layout.infinite else None  # a bound on the error comes last there
+        return tuple(result)[:known]
 
     def in_layout(self, layout: Layout) -> "Target":
         """A row of a table as the target for subjects of a layout that it has."""
@@ -129,8 +134,10 @@ class Target:
         reference, *roads = functions
         own = replace(self, layout=layout, row=self, reference=reference, roads=tuple(roads))
         arguments, parts = layouts.adapted(self, layout)
+        meaning = f"{self.meaning}; {WITHOUT_END}" if layout.infinite else self.meaning
         laid_out = replace(
             own,
+            meaning=meaning,
             arguments=arguments,
             parts=tuple((name, own._lettered(axes)) for name, axes in parts),
             canonical=replace(own, parts=tuple((name, own._lettered(axes)) for name, axes in self.parts)),
@@ -153,4 +160,5 @@ class Target:
 
     def _lettered(self, axes: str) -> str:
         x = self.layout
-        return lettered(axes, reward=x.reward, policy=x.policy or self.policy, counts=x.counts)
+        policy = x.policy or self.policy
+        return lettered(axes, reward=x.reward, policy=policy, counts=x.counts, infinite=x.infinite)
