@@ -84,6 +84,16 @@ def test_python_runs(document, pytestconfig, require_extra):
             run_plain(block, document, namespace)
 
 
+def test_the_report_in_the_readme_is_what_is_printed():
+    [readme] = ROOT.glob("README.md")
+    namespace: dict = {}
+    run_plain(blocks(readme, "python")[0], readme, namespace)
+    shown, printed = blocks(readme, "text")[0].text, str(namespace["verdict"])
+    at = 0
+    for part in shown.split("...\n"):
+        at = printed.index(part, at) + len(part)
+
+
 def test_extras_are_read_from_the_first_line_alone(tmp_path):
     document = tmp_path / "document.md"
     for text, extras in (

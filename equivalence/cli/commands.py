@@ -6,6 +6,8 @@ only where the function agrees.
 """
 
 import importlib.metadata
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +29,7 @@ from equivalence.reports.standing import conclusion
 from equivalence.reports.statement import claim_in_full, claim_list
 from equivalence.reports.table import verdict_table
 from equivalence.reports.targets import target_list
+from equivalence.reports.wrapped import wrapped
 from equivalence.testing import TARGETS, judge as judged
 from equivalence.testing.targets import OPTIONS
 from mdps import InvalidArgument, InvalidModel, OutOfReach
@@ -242,6 +245,13 @@ def judge(
     costs: Annotated[bool, typer.Option("--costs", help="It works with costs, which are negative rewards.")] = False,
     mean: Annotated[bool, typer.Option("--mean", help="It returns a mean where the target is a sum.")] = False,
     logs: Annotated[bool, typer.Option("--logs", help="It takes logarithms of policies.")] = False,
+    infinite_horizon: Annotated[
+        bool, typer.Option("--infinite-horizon", help="It takes no horizon, and a discount below 1.")
+    ] = False,
+    stops_at: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="With --infinite-horizon, the last change at which its iterations stop."),
+    ] = None,
     framework: Annotated[
         str | None, typer.Option(help="Whose arrays it takes: numpy, jax or torch; found out if not said.")
     ] = None,
@@ -253,7 +263,9 @@ def judge(
             help="Instances to ask on alone, as terminal=false, discounts=[1], largest_reward=10; may be repeated.",
         ),
     ] = None,
-    instances: Annotated[int, typer.Option(min=1, metavar="N", help="How many instances.")] = 300,
+    instances: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="How many instances: 300, without a horizon 100.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="What instances are drawn from.")] = 0,
     json: Json = False,
 ) -> None:
@@ -279,18 +291,22 @@ def judge(
         "costs": costs,
         "mean": mean,
         "logs": logs,
+        "infinite_horizon": infinite_horizon,
+        "stops_at": stops_at,
     }
-    verdict = judged(
-        imported_function(subject),
-        to=to,
-        framework=framework,
-        dtype=dtype,
-        instances=instances,
-        seed=seed,
-        **{name: value for name, value in conventions.items() if value},
-        **kinds,
-    )
-    print(judgement_as_json(verdict) if json else verdict)
+    with redirect_stdout(sys.stderr):  # what the subject prints is none of the answer
+        verdict = judged(
+            imported_function(subject),
+            to=to,
+            framework=framework,
+            dtype=dtype,
+            instances=instances,
+            seed=seed,
+            **{name: value for name, value in conventions.items() if value is not None and value is not False},
+            **kinds,
+        )
+    console = _console()
+    print(judgement_as_json(verdict) if json else wrapped(str(verdict), console.width))
     if not verdict.agrees:
         raise typer.Exit(WRONG)
 

@@ -4,6 +4,9 @@
     table      verdicts as a table for a terminal
     statement  the list of claims, and one claim in full
     rows       verdicts and claims as JSON
+    targets    the list of what can be judged
+    wrapped    a report within the width of a terminal
+    certificates   certificates as files
 
 Nothing here decides anything: the words are those of `equivalence.evidence.verdict`.
 """

@@ -20,6 +20,8 @@ row of zeros where an action is not available, and a state without actions is te
 it is given: shapes by reward_axes, policy_axes and axes; temperature=True passes a temperature, last; features=True
 features and theta in place of the reward, and the expert's feature expectations; costs=True costs, -reward;
 transition_axes="asx" another order of axes; logs=True logarithms of policies; and mean=True expects means.
+infinite_horizon=True passes no horizon and a discount below 1, and nothing has an axis t; with stops_at=X its
+iterations may stop where their last change is X.
 """
 
 

@@ -12,23 +12,23 @@ def test_gradient():
 def test_claims(claim):
     return my_discriminator_gradient
 
-judge      the verdict on a function
-targets    what can be judged: `TARGETS`, each with the arguments that a subject takes
-kinds      which instances a function is asked on
-generator  the instances       question  their true answers, and what floats may be off by
-answer     what a function answers
-adapters   somebody's code over other numbers: numpy, JAX or torch over a prime field
-diagnosis  the known mistakes that reproduce its answers; conventions has them, the museum shows them
-smallest   the smallest instance on which your function is wrong, from one of any size; reducer makes it smaller
-           (reduction has the steps), screen asks floats first
-hints      where it is right, and what would make it right
-report     what is said       verdict  what was found out       literal  instances as code
-relations  what right code satisfies, for code that has no target
-trained    what a training run returned: policies, rewards, parameters
-decorators `judged` and `parametrize_with_claims`
-claimed    an implementation in the holes of a claim
-passing    which verdicts pass a test
-plugin     a run under pytest: baseline, report, terminal
+Doors      judge         does a function compute a target?
+           smallest      the smallest instance on which it is wrong, from one of yours of any size
+           relations     what right code satisfies, for code that has no target
+           trained       what a training run returned: policies, rewards, parameters
+           decorators    `judged` and `parametrize_with_claims`; claimed: an implementation in the holes of a claim
+Asked      targets       what can be judged: `TARGETS`, each with the arguments that a subject takes
+           kinds         which instances a function is asked on; wanted reads them from options
+           generator     the instances; question: their true answers, and what floats may be off by
+           answer        what a function answers
+           adapters      somebody's code over other numbers: numpy, JAX or torch over a prime field
+Explained  diagnosis     the known mistakes that reproduce its answers; explanations searches, conventions has them
+           museum        the known mistakes as code, each beside a right twin
+           stopping      where code without a horizon stops too early
+           hints         where it is right, and what would make it right; advice: where it cannot be asked at all
+           reducer       makes an instance smaller by the steps in reduction; screen asks floats first
+Said       verdict       what was found out; report: the text; literal: instances as code
+           passing       which verdicts pass a test; plugin: a run under pytest, with baseline and report
 """
 
 from equivalence.testing.decorators import judged, parametrize_with_claims

@@ -41,6 +41,8 @@ BEST_WORD = {
 class NotEstablished(AssertionError):
     """A test whose subject was not refuted, and whose evidence is none, or weaker than is asked for."""
 
+    __module__ = "equivalence.testing"  # where it is imported from, and shown first by pytest
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -51,7 +53,7 @@ class Evidence:
     counts    how many instances have which word.
     margin    of floats: the largest distance in units of what is allowed.
     message   the whole report.
-    proved    the line that says what is proved for all parameters, where something is.
+    proved    the line that says what is proved over a field, where something is.
     """
 
     subject: str
@@ -101,7 +103,7 @@ def evidence_of(verdict: Verdict) -> Evidence:
         verdict.message,
         margin=verdict.margin,
         counts={word: n for word, n in counts.items() if n},
-        proved=verdict.over_field if verdict.outcome == PROVED_FOR_ALL else "",
+        proved=verdict.over_field if verdict.outcome in (PROVED_FOR_ALL, PROVED_HERE) else "",
     )
 
 
@@ -164,7 +166,9 @@ def _complaint(evidence: Evidence, minimum: str | None, before: str | None) -> s
         return f"{named}: {evidence.outcome}, which is never a pass (allow=[{evidence.outcome!r}] skips the test)"
     if minimum is not None and strength(evidence.outcome) < strength(BEST_WORD[minimum]):
         wanted = f"{minimum} ({BEST_WORD[minimum]})"
-        return f"{named}: {evidence.outcome}, at level {evidence.level}; asked for is at least {wanted}"
+        fixed = evidence.outcome == PROVED_HERE and evidence.level == "field"  # all that it takes are numbers
+        most = "; nothing that it takes is free over a field, so at most exact can be asked for" if fixed else ""
+        return f"{named}: {evidence.outcome}, at level {evidence.level}; asked for is at least {wanted}{most}"
     if before is not None and strength(evidence.outcome) < strength(before):
         return f"{named}: {evidence.outcome}, and it was {before} in the baseline"
     return ""

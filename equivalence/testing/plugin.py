@@ -39,6 +39,9 @@ class Session:
         self.updates = bool(config.getoption("evidence_update_baseline"))
         if self.updates and self.baseline is None:
             raise pytest.UsageError("--evidence-update-baseline writes to --evidence-baseline FILE.json; none is given")
+        if not hasattr(config, "workerinput"):
+            _check_writable("--evidence-report", self.report)
+            _check_writable("--evidence-baseline", self.baseline if self.updates else None)
         self.known = {} if self.baseline is None else read_baseline(self.baseline, may_be_absent=self.updates)
         self.rows: list[Row] = []
         self.test = ""
@@ -135,6 +138,22 @@ def updated(known: Baseline, rows: list[Row]) -> Baseline:
         if passed:
             merged[test] = passed
     return merged
+
+
+def _check_writable(option: str, path: Path | None) -> None:
+    """Nothing, where a file can be written.
+
+    Errors: `pytest.UsageError`: at the end of a run would be late.
+    """
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a", encoding="utf-8").close()
+        if path.stat().st_size == 0:
+            path.unlink()
+    except OSError as error:
+        raise pytest.UsageError(f"{option}: {path} cannot be written: {error.strerror}") from None
 
 
 def _path(config: pytest.Config, option: str) -> Path | None:

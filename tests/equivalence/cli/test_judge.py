@@ -41,6 +41,13 @@ class Model:
     def log_partition(energy):
         return log_partition(energy)
 
+def leaves(energy):
+    raise SystemExit(0)
+
+def talks(energy):
+    print("so far so good")
+    return log_partition(energy)
+
 number = 3
 """
 
@@ -251,6 +258,7 @@ def test_the_listed_options_are_those_that_a_target_has(name):
         "mean": Layout(mean=True),
         "transition_axes": Layout(transition="asx"),
         "logs": Layout(logs=True),
+        "infinite_horizon": Layout(infinite=True),
     }
     listed = target_options(TARGETS[name])
     for option, layout in other.items():
@@ -261,3 +269,22 @@ def test_the_listed_options_are_those_that_a_target_has(name):
         else:
             with pytest.raises(InvalidArgument, match=f"takes no {option}"):
                 find_target(name, layout)
+
+
+def test_what_the_subject_prints_is_none_of_the_answer(project):
+    result = CliRunner().invoke(app, ["judge", "mine:talks", "--to", "ebm.log_partition", "--instances", "9", "--json"])
+    assert json.loads(result.stdout)["outcome"] == "proved for all"
+    assert "so far so good" in result.stderr
+
+
+def test_a_subject_that_exits_with_0_does_not_agree(project):
+    result = CliRunner().invoke(app, ["judge", "mine:leaves", "--to", "ebm.log_partition", "--instances", "9"])
+    assert result.exit_code == 1
+    assert "it called sys.exit(0)" in result.stdout.splitlines()[0]
+
+
+@pytest.mark.parametrize("kind", ["max_outcomes=2.5", "max_outcomes=null", 'largest_energy="a"', "full_support=1"])
+def test_kinds_of_another_type_are_one_sentence(project, kind):
+    result = CliRunner().invoke(app, ["judge", "mine:talks", "--to", "ebm.log_partition", "--kind", kind])
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"equivalence: {kind.partition('=')[0]} is ")

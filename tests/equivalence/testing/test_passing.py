@@ -1,13 +1,15 @@
 """Which evidence passes: every word, against every level that is asked for and every word that was before."""
 
 import json
+import pickle
 import unittest
 from itertools import product
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from equivalence.evidence.verdict import CONSISTENT, FAILS, HOLDS, OPEN, PROVED_FOR_ALL
+from equivalence.evidence.verdict import CONSISTENT, FAILS, HOLDS, OPEN, PROVED_FOR_ALL, PROVED_HERE
 from equivalence.testing import NotEstablished, Refuted, judge, passing
 from equivalence.testing.passing import BEST_WORD, STRENGTH, WRONG, Evidence, evidence_of, settle, strength
 from mdps import InvalidArgument
@@ -101,3 +103,19 @@ def test_a_verdict_of_the_judge_as_evidence(field):
         assert not found.passes
         assert sum(found.counts.values()) == found.instances == 300
         assert found.counts["differs"] == verdict.differing
+
+
+def test_where_nothing_is_free_no_more_can_be_asked_for():
+    verdict = judge(lambda data, sampler: (data * np.log(data / sampler)).sum(), to="divergences.kl", full_support=True)
+    found = evidence_of(verdict)
+    assert (found.outcome, found.level) == (PROVED_HERE, "field")
+    assert found.trailer.startswith("agrees: field, the numbers of the instances alone")
+    settle(found, at_least="exact")
+    with pytest.raises(NotEstablished, match=r"at least field .*so at most exact can be asked for"):
+        settle(found, at_least="field")
+
+
+@pytest.mark.parametrize("error", [Refuted, NotEstablished])
+def test_errors_are_shown_by_the_name_that_is_imported(error):
+    assert error.__module__ == "equivalence.testing"
+    assert pickle.loads(pickle.dumps(error("differs"))).args == ("differs",)

@@ -270,6 +270,19 @@ def test_the_budget_decides_how_many_instances(project):
         assert "expected a positive number of seconds" in project.run("--evidence-budget", budget).stderr
 
 
+def test_files_that_cannot_be_written_are_named_before_the_run(project):
+    project.write(RIGHT)
+    for options in (("--evidence-report", "test_mine.py/r.json"), ("--evidence-report", ".")):
+        done = project.run(*options)
+        assert done.returncode == 4
+        assert "--evidence-report: " in done.stderr
+        assert " cannot be written: " in done.stderr
+    kept = ("--evidence-baseline", "test_mine.py/b.json", "--evidence-update-baseline")
+    assert "--evidence-baseline: " in project.run(*kept).stderr
+    assert project.run("--evidence-report", "new/r.json").returncode == 0
+    assert project.json("new/r.json")
+
+
 # The baseline
 
 
@@ -306,7 +319,7 @@ def test_a_proof_that_is_lost_fails(project):
     project.write(RIGHT.replace(", field=False", ""))
     assert project.run(*update, "--evidence-update-baseline").returncode == 0
     assert project.json("evidence.json") == {"test_mine.py::test_right": {"ebm.log_partition": "proved for all"}}
-    in_floats = "energy = np.array(energy, dtype=float)\n    return -energy.min()"
+    in_floats = "energy = np.array([float(repr(x)) for x in energy.tolist()])\n    return -energy.min()"
     project.write(RIGHT.replace(", field=False", "").replace("return -energy.min()", in_floats))
     done = project.run(*update)
     message = "log_partition, ebm.log_partition: consistent, and it was proved for all in the baseline"
