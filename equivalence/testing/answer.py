@@ -100,7 +100,7 @@ def _raised(
     where = f" ({own[-1].filename.rsplit('/', 1)[-1]}:{own[-1].lineno})" if own else ""
     if isinstance(error, DidNotReturn):
         return f"{last}{where}{_endless(question)}"
-    expects = _expects(subject, error) or advice.on_error(error, question.target, arguments)
+    expects = _expects(subject, error) + advice.on_error(error, question.target, arguments)
     return f"it raised {last}{where}{expects}"
 
 

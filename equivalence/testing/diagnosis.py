@@ -125,8 +125,8 @@ def _questions(name: str, layout: Layout, kinds: Kinds, count: int, seed: int) -
     return tuple(q for q in found if q is not None)
 
 
-def explained(subject: Callable[..., Any], answers: Sequence[Answer], dtype: Any) -> Diagnosis:
-    """The diagnosis from a subject's answers."""
+def explained(subject: Callable[..., Any], answers: Sequence[Answer], dtype: Any, *, single: bool = False) -> Diagnosis:
+    """The diagnosis from a subject's answers; `single` looks for one known mistake alone, which is quick."""
     wrong = [answer for answer in answers if not answer.right]
     if not wrong:
         return Diagnosis((), "nothing to explain: it agrees")
@@ -136,7 +136,8 @@ def explained(subject: Callable[..., Any], answers: Sequence[Answer], dtype: Any
         return Diagnosis((), "unknown: known mistakes are of targets with a horizon; `judge` says where it stops early")
     curl = _curl(subject, answers, dtype)
     objective = f" No objective has this gradient: {curl}." if curl else ""
-    found = Search(answers, dtype).explanations()
+    search = Search(answers, dtype)
+    found = search.of_one() if single else search.explanations()
     if found:
         rest = _alternatives(found)
         same = f" The same numbers here: {'; '.join(' and '.join(names) for names in rest)}." if rest else ""
@@ -145,7 +146,8 @@ def explained(subject: Callable[..., Any], answers: Sequence[Answer], dtype: Any
             _names(found[0].group), text, found[0].reproduced_on, tuple(rest), bool(curl), None, found[0].group
         )
     text = "unknown: no known mistake, nor two of them, reproduces these numbers."
-    if part := _in_part(answers, dtype):
+    part = None if single else _in_part(answers, dtype)
+    if part:
         text = f"unknown as a whole, but {part.text}"
     return Diagnosis((), f"{text}{objective}", no_objective=bool(curl), part=part)
 

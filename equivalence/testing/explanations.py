@@ -92,11 +92,13 @@ class Search:
         return Explanation(group, count) if count else None
 
     def _plausible(self, group: Group) -> bool:
-        """Whether floats do not exclude it at once: a difference beyond anything that rounding does."""
+        """Whether floats do not exclude it at once: they are far off, or the right ones where the subject is wrong."""
         for answer in self.chosen:
             parts = _in_floats(answer.question, group)
             if parts is None:
                 continue
+            if not answer.right and _equal(parts, _in_floats(answer.question, ())):
+                return False
             for expected, returned in zip(parts, answer.returned, strict=True):
                 if expected.shape != returned.shape or _far(expected, returned, answer.unit_roundoff):
                     return False
@@ -222,6 +224,10 @@ def _floats(asked_about: Question) -> dict[str, Any]:
         return x if is_integer(name) else scalars.convert(np.asarray(x, dtype=object), "float")[()]
 
     return {name: converted(name, x) for name, x in asked_about.instance.items()}
+
+
+def _equal(parts: Parts, others: Parts | None) -> bool:
+    return others is not None and all(np.array_equal(x, y) for x, y in zip(parts, others, strict=True))
 
 
 def _far(expected: np.ndarray, returned: np.ndarray, unit_roundoff: float) -> bool:

@@ -133,10 +133,10 @@ def _diagnosis(subject: Subject, answers: list[Answer], dtype: Any, found: Findi
         return None
     if answers[0].question.target.layout.infinite:
         return None if hints.remedies(answers, dtype) else stopped(answers)
-    diagnosis = explained(subject, answers, dtype)
     right_formula = found is not None and found.outcome == PROVED_FOR_ALL
-    said = right_formula or hints.remedies(answers, dtype) or hints.less_precise(answers)
-    return None if said and not diagnosis.names else diagnosis
+    said = bool(hints.remedies(answers, dtype) or hints.less_precise(answers))
+    diagnosis = explained(subject, answers, dtype, single=said)
+    return None if (said or right_formula) and not diagnosis.names else diagnosis
 
 
 def _outcome(found: Finding | None, differs: bool) -> str:

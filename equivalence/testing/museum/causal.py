@@ -1,7 +1,7 @@
 """Maximum causal entropy: its dual and its gradient."""
 
 import numpy as np
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
 from equivalence.testing.museum.passes import backups, by_action, masks, visits_of
 from equivalence.testing.museum.piece import Piece, collector
@@ -85,7 +85,7 @@ def terminal_states_go_on_in_the_backward_pass(transition, initial, horizon, dis
         q = np.where(available, reward + discount * transition @ v, -np.inf)
         safe = np.where(terminal[:, None], 0, q)
         policies.insert(0, np.where(available, softmax(safe, axis=1), 0))
-        v = np.where(terminal, reward.max(axis=1) + discount * v, logsumexp(safe, axis=1))
+        v = np.where(terminal, reward.max(axis=1) + discount * v, np.logaddexp.reduce(safe, axis=1))
     return expert - visits_of(transition, initial, discount, policies)
 
 

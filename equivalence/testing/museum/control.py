@@ -167,7 +167,7 @@ def rows_of_zeros_are_actions(transition, initial, horizon, discount, reward):
     """Unavailable actions enter the sum with Q = r, since their rows of zeros lead to no value and no error."""
     v = [np.zeros(len(initial))]
     for _ in range(horizon):
-        v.insert(0, logsumexp(reward + discount * transition @ v[0], axis=1))
+        v.insert(0, np.logaddexp.reduce(reward + discount * transition @ v[0], axis=1))
     return np.array(v)
 
 
@@ -178,7 +178,7 @@ def terminal_states_loop(transition, initial, horizon, discount, reward):
     loops = np.where(terminal[:, None, None], np.eye(len(initial))[:, None, :], transition)
     v = [np.zeros(len(initial))]
     for _ in range(horizon):
-        v.insert(0, logsumexp(reward + discount * loops @ v[0], axis=1))
+        v.insert(0, np.logaddexp.reduce(reward + discount * loops @ v[0], axis=1))
     return np.array(v)
 
 

@@ -6,14 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from equivalence.testing import TARGETS, judge
+from equivalence.testing import TARGETS, Diagnosis, judge
 from equivalence.testing.museum import PIECES
 from equivalence.testing.museum.matrix import kill_matrix, line, markdown
 
 INSTANCES = 40
 GUIDE = Path(__file__).parents[3] / "equivalence" / "guides" / "museum.md"
 
-pieces = pytest.mark.parametrize("piece", PIECES, ids=lambda piece: piece.name)
+# By scope the tests of a piece follow each other, and ask the same questions.
+pieces = pytest.mark.parametrize("piece", PIECES, ids=lambda piece: piece.name, scope="module")
+
+
+@pytest.fixture
+def without_diagnosis(monkeypatch):
+    """The diagnosis has tests of its own."""
+    module = importlib.import_module("equivalence.testing.judge")
+    monkeypatch.setattr(module, "explained", lambda *_, **__: Diagnosis((), ""))
 
 
 def test_there_are_enough_pieces():
@@ -69,6 +77,7 @@ def test_the_piece_says_what_is_wrong_and_stands_beside_a_twin_of_the_same_argum
 
 
 @pieces
+@pytest.mark.usefixtures("without_diagnosis")
 def test_the_piece_is_refuted(piece):
     verdict = judge(piece.function, to=piece.target, instances=INSTANCES, **piece.options)
     assert not verdict.agrees
