@@ -1,7 +1,7 @@
 """Right backward and forward passes in plain numpy and scipy, for the pieces to use or to get wrong."""
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import logsumexp, softmax
 
 
 def masks(transition):
@@ -32,7 +32,7 @@ def backups(transition, initial, horizon, discount, reward, temperature=1.0):
     for _ in range(horizon):
         q = np.where(available, reward + discount * np.einsum("sax,x->sa", transition, v[0]), -np.inf)
         safe = np.where(terminal[:, None], 0, q) / temperature
-        v.insert(0, np.where(terminal, 0, temperature * np.logaddexp.reduce(safe, axis=1)))
+        v.insert(0, np.where(terminal, 0, temperature * np.asarray(logsumexp(safe, axis=1))))
         qs.insert(0, q)
         policies.insert(0, np.where(available, softmax(safe, axis=1), 0))
     return np.array(qs), np.array(v), np.array(policies)
