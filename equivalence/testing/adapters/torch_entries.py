@@ -17,8 +17,6 @@ from equivalence.testing.adapters.numbers import sign_of, traced
 from equivalence.testing.adapters.torch_memory import Lost, numbers
 from mdps import OutOfReach
 
-Meaning = Callable[..., Any]
-
 
 def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of numbers that is lost where one of them is, or where it has no value in a field."""

@@ -41,8 +41,6 @@ REACH = 4.0  # |t| of the outermost points: exp(-pi/2 e^4) is less than any floa
 COARSE = 2.0**-20  # an error above which nothing is said
 UNIT = 2.0**-53
 
-Axis = tuple[float, float]
-
 
 class Integral(NamedTuple):
     """A sum, what it may be off by, and what went wrong where nothing is known."""
